@@ -1,0 +1,74 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+  name: "thumbprint",
+  products: [
+    .library(name: "ThumbprintCodes", targets: ["ThumbprintCodes"]),
+    .library(name: "ThumbprintIndex", targets: ["ThumbprintIndex"]),
+    .library(name: "ThumbprintStorage", targets: ["ThumbprintStorage"]),
+    .executable(name: "thumbprint", targets: ["thumbprint"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    // C kernels, and shims without logic for the libraries of the system.
+    .target(
+      name: "CHamming",
+      cSettings: [.treatAllWarnings(as: .error)]),
+    .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
+    .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+
+    .target(
+      name: "ThumbprintCodes",
+      dependencies: ["CHamming", "CXXHash"],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "ThumbprintIndex",
+      dependencies: ["ThumbprintCodes", "CHamming"],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "ThumbprintStorage",
+      dependencies: ["ThumbprintIndex", "ThumbprintCodes", "CLMDB", "CXXHash"],
+      swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "thumbprint",
+      dependencies: [
+        "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: swiftSettings),
+
+    .target(
+      name: "ThumbprintTestKit",
+      dependencies: ["ThumbprintIndex", "ThumbprintCodes"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ThumbprintCodesTests",
+      dependencies: ["ThumbprintCodes", "ThumbprintTestKit", "CHamming"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ThumbprintIndexTests",
+      dependencies: ["ThumbprintIndex", "ThumbprintCodes", "ThumbprintTestKit", "CHamming"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ThumbprintStorageTests",
+      dependencies: [
+        "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "ThumbprintTestKit",
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "EndToEndTests",
+      dependencies: ["thumbprint", "ThumbprintStorage", "ThumbprintCodes", "ThumbprintTestKit"],
+      swiftSettings: swiftSettings),
+  ],
+  cLanguageStandard: .gnu17
+)

@@ -1,0 +1,108 @@
+import ThumbprintCodes
+
+/// A run of rows stored as columns in memory that someone else owns.
+///
+/// Feature codes are kept with their bits permuted (see ``BitPermutation``) and cut into three
+/// columns, so that a search reads 32 bytes of a code before it asks for the rest:
+///
+/// | column | bytes a row | what |
+/// |---|---|---|
+/// | `sketches` | 32 | permuted bits 0..<256 |
+/// | `seconds` | 32 | permuted bits 256..<512 |
+/// | `rests` | 448 | permuted bits 512..<4096 |
+/// | `images` | 64 | the image code, bits as they came |
+/// | `ids` | 8 | ``ItemID``, little-endian, any alignment |
+///
+/// A value is a view: whoever makes it promises that the memory stays in place and unchanged
+/// for as long as the value, or an index made from it, is used.
+///
+/// `@unchecked Sendable` is safe because the memory is only ever read.
+public struct CodeColumns: @unchecked Sendable {
+  public static let sketchByteCount = 32
+  public static let secondByteCount = 32
+  public static let restByteCount = 448
+  /// Bytes of all columns of one row: 584.
+  public static let rowByteCount =
+    sketchByteCount + secondByteCount + restByteCount + ImageCode.byteCount + 8
+
+  public var rowCount: Int
+  public var sketches: UnsafeRawPointer
+  public var seconds: UnsafeRawPointer
+  public var rests: UnsafeRawPointer
+  public var images: UnsafeRawPointer
+  public var ids: UnsafeRawPointer
+  /// Bit `r % 8` (1 is the lowest) of byte `r / 8` is set when row `r` is deleted;
+  /// `nil` when no row is. At least `(rowCount + 7) / 8` bytes.
+  public var deadRows: UnsafeRawPointer?
+
+  public init(
+    rowCount: Int, sketches: UnsafeRawPointer, seconds: UnsafeRawPointer,
+    rests: UnsafeRawPointer, images: UnsafeRawPointer, ids: UnsafeRawPointer,
+    deadRows: UnsafeRawPointer? = nil
+  ) {
+    self.rowCount = rowCount
+    self.sketches = sketches
+    self.seconds = seconds
+    self.rests = rests
+    self.images = images
+    self.ids = ids
+    self.deadRows = deadRows
+  }
+
+  public func id(ofRow row: Int) -> ItemID {
+    ItemID(UInt64(littleEndian: ids.loadUnaligned(fromByteOffset: 8 * row, as: UInt64.self)))
+  }
+
+  public func isDead(row: Int) -> Bool {
+    guard let deadRows else { return false }
+    return deadRows.load(fromByteOffset: row >> 3, as: UInt8.self) & (1 << UInt8(row & 7)) != 0
+  }
+
+  /// The image code of a row.
+  public func image(ofRow row: Int) -> ImageCode {
+    ImageCode(
+      copying: UnsafeRawBufferPointer(
+        start: images + ImageCode.byteCount * row, count: ImageCode.byteCount))
+  }
+
+  /// Copies the permuted feature code of a row, ``FeatureCode/byteCount`` bytes.
+  public func copyPermutedCode(ofRow row: Int, to target: UnsafeMutableRawPointer) {
+    target.copyMemory(
+      from: sketches + Self.sketchByteCount * row, byteCount: Self.sketchByteCount)
+    (target + Self.sketchByteCount).copyMemory(
+      from: seconds + Self.secondByteCount * row, byteCount: Self.secondByteCount)
+    (target + Self.sketchByteCount + Self.secondByteCount).copyMemory(
+      from: rests + Self.restByteCount * row, byteCount: Self.restByteCount)
+  }
+
+  /// Writes one row into columns laid out one after another in `memory`, which has room for
+  /// `rowCount` rows (``rowByteCount`` bytes each) in the order of the table above.
+  public static func write(
+    permutedCode: UnsafeRawPointer, image: UnsafeRawPointer, id: ItemID,
+    atRow row: Int, ofRows rowCount: Int, in memory: UnsafeMutableRawPointer
+  ) {
+    let seconds = memory + sketchByteCount * rowCount
+    let rests = seconds + secondByteCount * rowCount
+    let images = rests + restByteCount * rowCount
+    let ids = images + ImageCode.byteCount * rowCount
+    (memory + sketchByteCount * row).copyMemory(
+      from: permutedCode, byteCount: sketchByteCount)
+    (seconds + secondByteCount * row).copyMemory(
+      from: permutedCode + sketchByteCount, byteCount: secondByteCount)
+    (rests + restByteCount * row).copyMemory(
+      from: permutedCode + sketchByteCount + secondByteCount, byteCount: restByteCount)
+    (images + ImageCode.byteCount * row).copyMemory(
+      from: image, byteCount: ImageCode.byteCount)
+    (ids + 8 * row).storeBytes(of: id.rawValue.littleEndian, as: UInt64.self)
+  }
+
+  /// The columns that ``write(permutedCode:image:id:atRow:ofRows:in:)`` filled.
+  public init(rowCount: Int, contiguous memory: UnsafeRawPointer) {
+    let seconds = memory + Self.sketchByteCount * rowCount
+    let rests = seconds + Self.secondByteCount * rowCount
+    let images = rests + Self.restByteCount * rowCount
+    self.init(
+      rowCount: rowCount, sketches: memory, seconds: seconds, rests: rests, images: images,
+      ids: images + ImageCode.byteCount * rowCount)
+  }
+}
