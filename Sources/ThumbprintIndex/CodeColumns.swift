@@ -65,6 +65,20 @@ public struct CodeColumns: @unchecked Sendable {
         start: images + ImageCode.byteCount * row, count: ImageCode.byteCount))
   }
 
+  /// A run of the rows; it must begin at a multiple of 8 if any row is deleted.
+  func rows(_ range: Range<Int>) -> CodeColumns {
+    let low = range.lowerBound
+    var part = self
+    part.rowCount = range.count
+    part.sketches += Self.sketchByteCount * low
+    part.seconds += Self.secondByteCount * low
+    part.rests += Self.restByteCount * low
+    part.images += ImageCode.byteCount * low
+    part.ids += 8 * low
+    part.deadRows = deadRows.map { $0 + low / 8 }
+    return part
+  }
+
   /// Copies the permuted feature code of a row, ``FeatureCode/byteCount`` bytes.
   public func copyPermutedCode(ofRow row: Int, to target: UnsafeMutableRawPointer) {
     target.copyMemory(
@@ -73,6 +87,22 @@ public struct CodeColumns: @unchecked Sendable {
       from: seconds + Self.secondByteCount * row, byteCount: Self.secondByteCount)
     (target + Self.sketchByteCount + Self.secondByteCount).copyMemory(
       from: rests + Self.restByteCount * row, byteCount: Self.restByteCount)
+  }
+
+  /// Copies the columns that hold any of the given bytes of a row's permuted code, each to its
+  /// place in `target`, which has room for the whole code.
+  func copyPermutedCode(ofRow row: Int, to target: UnsafeMutableRawPointer, bytes: Range<Int>) {
+    if bytes.lowerBound < 32 {
+      target.copyMemory(from: sketches + 32 * row, byteCount: 32)
+    }
+    if bytes.lowerBound < 64, bytes.upperBound > 32 {
+      (target + 32).copyMemory(from: seconds + 32 * row, byteCount: 32)
+    }
+    if bytes.upperBound > 64 {
+      let low = max(64, bytes.lowerBound)
+      (target + low).copyMemory(
+        from: rests + Self.restByteCount * row + low - 64, byteCount: bytes.upperBound - low)
+    }
   }
 
   /// Writes one row into columns laid out one after another in `memory`, which has room for

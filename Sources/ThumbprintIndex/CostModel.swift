@@ -1,0 +1,101 @@
+import CHamming
+import Foundation
+
+/// What the steps of a search cost on this kind of machine, in nanoseconds of one thread.
+///
+/// Constants of the kernels' level, measured by `thumbprint bench search` (docs/theory.md says
+/// how); how often each step happens comes from the segment's own statistics.
+package struct CostModel: Sendable {
+  /// One sketch of 16 or 32 bytes compared, from memory and from the cache.
+  var scan16 = (memory: 0.34, cache: 0.22)
+  var scan32 = (memory: 0.7, cache: 0.36)
+  /// One candidate narrowed by the next 16 or 32 bytes.
+  var refine = 6.0
+  /// One candidate taken out of a run of sketch distances.
+  var hit = 2.5
+  /// One candidate at a random place, of which 32 bytes are read.
+  var candidate = 12.0
+  /// One candidate of which the rest is read at a random place: its first 64 bytes, and all.
+  var finishBegun = 18.0
+  var finishEnded = 45.0
+  /// One row compared whole in a pass over memory.
+  var row = 20.0
+  /// One table looked up; one row number read from a list.
+  var lookup = 30.0
+  var posting = 2.5
+
+  /// Beyond this many bytes a pass runs at the speed of memory.
+  static let cacheByteCount = 1 << 20
+
+  package static let current: CostModel = {
+    var model = CostModel()
+    switch Int(tp_level_current()) {
+    case Int(TP_LEVEL_AVX512): break
+    case Int(TP_LEVEL_AVX2), Int(TP_LEVEL_POPCNT), Int(TP_LEVEL_NEON):
+      model.scan16 = (1.0, 0.9)
+      model.scan32 = (1.6, 1.4)
+      model.finishEnded = 60
+      model.row = 24
+    default:
+      model.scan16 = (4, 4)
+      model.scan32 = (8, 8)
+      model.refine = 12
+      model.finishBegun = 35
+      model.finishEnded = 130
+      model.row = 110
+    }
+    return model
+  }()
+
+  func scan(width: Int, count: Int) -> Double {
+    let cost = width == 16 ? scan16 : scan32
+    return Double(count) * (count * width > Self.cacheByteCount ? cost.memory : cost.cache)
+  }
+
+  /// The way through the columns of a sketch sweep: whether 16 bytes come before 32, and what the
+  /// sweep is expected to cost.
+  struct Sweep {
+    var beginsWithHalf: Bool
+    var nanoseconds: Double
+  }
+
+  /// The cheaper sweep over `count` codes for a distance bound.
+  ///
+  /// - Parameter strangers: Quantiles of the distances of unrelated rows, which say what share
+  ///   of the codes a threshold lets pass.
+  func sweep(
+    count: Int, bound: Int, thresholds: SketchThresholds, strangers: [Int]
+  ) -> Sweep {
+    let pass = (0..<SketchThresholds.widths.count).map { stage in
+      Self.passShare(
+        width: SketchThresholds.widths[stage],
+        threshold: thresholds.threshold(stage: stage, distance: bound), strangers: strangers)
+    }
+    let n = Double(count)
+    let tail = n * (pass[1] * (refine + hit) + pass[2] * finishBegun + pass[3] * finishEnded)
+    let whole = scan(width: 32, count: count) + tail
+    let half = scan(width: 16, count: count) + n * pass[0] * (refine + hit) + tail
+    return Sweep(beginsWithHalf: half < whole, nanoseconds: min(half, whole))
+  }
+
+  /// The share of unrelated codes of which a prefix of `width` bits shows at most `threshold`.
+  static func passShare(width: Int, threshold: Int, strangers: [Int]) -> Double {
+    guard !strangers.isEmpty else { return threshold >= width / 2 ? 1 : 0 }
+    let w = Double(width)
+    let sum = strangers.reduce(0.0) { sum, distance in
+      let p = Double(distance) / 4096
+      let deviation = max(0.5, (w * p * (1 - p) * (4096 - w) / 4095).squareRoot())
+      return sum + normalShare(below: (Double(threshold) + 0.5 - w * p) / deviation)
+    }
+    return sum / Double(strangers.count)
+  }
+
+  /// The normal distribution function, by the logistic curve nearest to it (error below 0.01,
+  /// far finer than the model).
+  private static func normalShare(below z: Double) -> Double {
+    if z > 8 { return 1 }
+    if z < -8 { return 0 }
+    return 1 / (1 + exp(-1.702 * z))
+  }
+
+}

@@ -1,0 +1,84 @@
+import ThumbprintCodes
+
+/// What one query allows a part of the index to miss, and by which bounds.
+struct QueryPlan {
+  let query: SearchQuery
+  /// Chance, per true answer, that a stop of the tables may miss by at each of its looks.
+  let tableMiss: Double
+  let thresholds: SketchThresholds
+  /// Chance, per true answer, that all looks at sketches may miss by together.
+  let sketchMiss: Double
+  /// Number of true answers that the union bound has to cover.
+  let answerCount: Int
+
+  /// Looks at the tables (two numbers of votes after each of two waves) and at sketches
+  /// (prefixes of four widths).
+  private static let lookCount = 4.0
+
+  /// Of what a recall promise may lose, the share that is spent. The rest is for the spread of
+  /// measured recall about its mean.
+  private static let recallShare = 0.7
+
+  /// - Parameter missProbability: What a certified answer may miss by in this part.
+  init(_ query: SearchQuery, missProbability: Double, rowCount: Int) {
+    self.query = query
+    switch query.extent {
+    case .nearest(let k): answerCount = max(1, min(k, rowCount))
+    // How many rows are within a radius is not known before: all may be.
+    case .within: answerCount = max(1, rowCount)
+    }
+    switch query.promise {
+    case .exact:
+      tableMiss = 0
+      sketchMiss = 0
+      thresholds = .within(missProbability: 0)
+    case .certified:
+      // Half for the tables, half for the sketches: both may have their say on a query.
+      let each = missProbability / Double(answerCount) / 2
+      tableMiss = each / Self.lookCount
+      sketchMiss = each
+      thresholds = .within(missProbability: each / Self.lookCount)
+    case .recall(let recall):
+      let loss = (1 - recall) * Self.recallShare
+      tableMiss = loss
+      sketchMiss = loss
+      thresholds = .within(missProbability: loss / Self.lookCount)
+    }
+  }
+
+  /// Whether the search may end when rows with fewer than `voteCount` votes in `tableCount` tables
+  /// were never compared; `nil` if not, else the chance per answer that one is missing.
+  func missAfter(
+    tableCount: Int, voteCount: Int, keyBitCount: Int, matches: TopMatches
+  ) -> Double? {
+    func miss(_ distance: Int) -> Double {
+      MissProbability.votes(
+        distance: distance, keyBitCount: keyBitCount, tableCount: tableCount,
+        voteCount: voteCount)
+    }
+    switch query.promise {
+    case .exact:
+      // A difference in d bits spoils at most d tables.
+      return tableCount - matches.bound >= voteCount ? 0 : nil
+    case .certified:
+      let chance = miss(matches.bound)
+      return chance <= tableMiss ? chance : nil
+    case .recall:
+      // The i-th true answer is no farther than the i-th one found.
+      guard matches.isFull else {
+        let chance = miss(matches.bound)
+        return chance <= tableMiss ? chance : nil
+      }
+      let distances = matches.distances
+      let mean = distances.reduce(0.0) { $0 + miss($1) } / Double(distances.count)
+      return mean <= tableMiss ? mean : nil
+    }
+  }
+
+  /// The chance that anything is missing, from that for one answer. For a recall promise the
+  /// share that may be missing is meant, so one answer speaks for all.
+  func chance(perAnswer miss: Double) -> Double {
+    if case .recall = query.promise { return miss }
+    return min(1, miss * Double(answerCount))
+  }
+}

@@ -1,0 +1,89 @@
+import Foundation
+import ThumbprintCodes
+
+/// What a segment knows of itself: shapes, and statistics by which the planner chooses.
+struct SegmentHeader: Codable, Sendable, Hashable {
+  static let currentVersion = 1
+
+  var version = SegmentHeader.currentVersion
+  var rowCount: Int
+  /// Rows in the tables: those that were not deleted when the index was built.
+  var liveRowCount: Int
+  var tableCount: Int
+  var keyBitCount: Int
+  /// Ties the index to the permutation of its rows.
+  var permutationSeed: UInt64
+  /// 0 where rows stand in their own order.
+  var clusterCount: Int
+  /// Distances between rows drawn at random: ``SampleStatistics/quantileCount`` quantiles.
+  var strangerDistances: [Int]
+  /// Distances of sampled rows to their tenth nearest: as many quantiles.
+  var neighbourDistances: [Int]
+  /// By how many of 512 bits the centre of a neighbour's cluster was farther than the nearest
+  /// centre: as many quantiles, then the largest one seen.
+  var clusterGaps: [Int]
+
+  /// Bits of a key: about 16 rows to a bucket.
+  static func keyBitCount(rowCount: Int) -> Int {
+    let log = Int(log2(Double(max(rowCount, 2))).rounded())
+    return min(20, max(12, log - 4))
+  }
+
+  var bucketCount: Int { 1 << keyBitCount }
+
+  func encoded() throws -> Data {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    return try encoder.encode(self)
+  }
+
+  /// Reads a header and checks every number that a search relies on.
+  init(
+    decoding bytes: UnsafeRawBufferPointer, rowCount: Int, permutation: BitPermutation
+  ) throws(SegmentError) {
+    func fail(_ message: String) -> SegmentError { SegmentError(piece: .header, message: message) }
+    let header: SegmentHeader
+    do {
+      header = try JSONDecoder().decode(SegmentHeader.self, from: Data(bytes))
+    } catch {
+      throw fail("the header is not the JSON it should be")
+    }
+    guard header.version == Self.currentVersion else {
+      throw fail(
+        "version \(header.version) of the index; this program reads \(Self.currentVersion)")
+    }
+    guard header.rowCount == rowCount else {
+      throw fail("an index of \(header.rowCount) rows beside \(rowCount) rows")
+    }
+    guard header.permutationSeed == permutation.seed else {
+      throw fail("the index belongs to codes permuted otherwise")
+    }
+    guard IndexProfile.tableCounts.contains(header.tableCount),
+      (12...20).contains(header.keyBitCount), (0...rowCount).contains(header.liveRowCount),
+      (0...65536).contains(header.clusterCount)
+    else { throw fail("a count is out of its range") }
+    let lists = [header.strangerDistances, header.neighbourDistances, header.clusterGaps]
+    guard
+      lists.allSatisfy({
+        $0.count <= SampleStatistics.quantileCount + 1
+          && $0.allSatisfy((0...FeatureCode.bitCount).contains)
+      })
+    else { throw fail("a statistic is out of its range") }
+    self = header
+  }
+
+  init(
+    rowCount: Int, liveRowCount: Int, tableCount: Int, keyBitCount: Int, permutationSeed: UInt64,
+    clusterCount: Int, statistics: SampleStatistics, clusterGaps: [Int]
+  ) {
+    self.rowCount = rowCount
+    self.liveRowCount = liveRowCount
+    self.tableCount = tableCount
+    self.keyBitCount = keyBitCount
+    self.permutationSeed = permutationSeed
+    self.clusterCount = clusterCount
+    strangerDistances = statistics.strangerDistances
+    neighbourDistances = statistics.neighbourDistances
+    self.clusterGaps = clusterGaps
+  }
+}

@@ -1,0 +1,228 @@
+import CHamming
+import ThumbprintCodes
+
+/// One query at work on one segment.
+struct SegmentSearch {
+  let segment: Segment
+  let plan: QueryPlan
+  let scratch: SearchScratch
+  let costs: CostModel
+  var certificate = SearchCertificate()
+  /// Matches of this segment. Its bound also knows what was found elsewhere.
+  var matches: TopMatches
+  /// Rows in the pool of a search for a bound, and the sketch distance up to which more enter.
+  var poolCount = 0
+  var poolLimit: UInt32 = 255
+
+  init(
+    _ segment: Segment, plan: QueryPlan, scratch: SearchScratch, costs: CostModel,
+    outer: TopMatches
+  ) {
+    self.segment = segment
+    self.plan = plan
+    self.scratch = scratch
+    self.costs = costs
+    matches = outer.part()
+  }
+
+  var resident: SegmentResident { segment.resident }
+  var header: SegmentHeader { segment.resident.header }
+  var queryBytes: UnsafeMutablePointer<UInt8> { scratch.query.base }
+
+  /// Searches by the cheapest way that keeps the promise.
+  mutating func run() {
+    certificate.rowCount = segment.rowCount
+    if runTables() { return }
+    runWithoutTables()
+  }
+
+  mutating func runWithoutTables() {
+    if runClusters() { return }
+    if !wantsSketches {
+      runRows()
+    } else if wantsSeed {
+      runSeed()
+      if !finishSeeded() { runRows() }
+    } else {
+      runSketches()
+    }
+  }
+
+  /// Whether sketches may be cheaper than comparing every row: surely not under a radius so wide
+  /// that they exclude little; perhaps where better matches may still lower the bound.
+  var wantsSketches: Bool {
+    canTighten || expectedSweep(bound: matches.bound).nanoseconds < rowCost
+  }
+
+  /// Whether to read all sketches for a bound first: where the one that is known, if any, lets far
+  /// more codes pass than reading the sketches costs.
+  var wantsSeed: Bool {
+    canTighten
+      && expectedSweep(bound: matches.bound).nanoseconds
+        > 2 * costs.scan(width: 32, count: segment.rowCount)
+  }
+
+  /// What comparing every row would cost.
+  var rowCost: Double { Double(segment.rowCount) * costs.row }
+
+  /// Whether better matches would lower the bound; a radius is what it is.
+  private var canTighten: Bool {
+    if case .nearest = plan.query.extent { return true }
+    return false
+  }
+
+  func expectedSweep(bound: Int) -> CostModel.Sweep {
+    costs.sweep(
+      count: segment.rowCount, bound: bound, thresholds: plan.thresholds,
+      strangers: header.strangerDistances)
+  }
+
+  /// What a search without tables is expected to cost, for the bound known or the usual one.
+  func expectedFallback() -> Double {
+    let usual = header.neighbourDistances
+    let bound = usual.isEmpty ? matches.bound : min(matches.bound, usual[usual.count / 2])
+    return min(expectedSweep(bound: bound).nanoseconds, rowCost)
+  }
+
+  /// Whether there is a bound yet, be it by matches, a radius or the caller's word.
+  var isBounded: Bool { matches.bound < plan.query.metric.distanceMax }
+
+  // MARK: Comparing candidates
+
+  /// Compares the first `count` candidates of the scratch memory, of which nothing was read yet.
+  mutating func verify(count: Int) {
+    let scratch = scratch
+    scratch.partials.base.update(repeating: 0, count: count)
+    certificate.sketchesRead += count
+    let kept = tp_refine(
+      queryBytes, 32, resident.sketches.base, 32, scratch.positions.base, scratch.partials.base,
+      count, threshold(1))
+    verify(sketched: kept)
+  }
+
+  /// Compares the first `count` candidates, of which 32 bytes were read.
+  mutating func verify(sketched count: Int) {
+    guard count > 0 else { return }
+    var first = 0
+    var count = count
+    if !matches.isFull, count > 64 {
+      // The nearest by their sketches come first: they soon give a bound for the others.
+      tp_order(
+        scratch.positions.base, scratch.partials.base, count, scratch.positionScratch.base,
+        scratch.partialScratch.base)
+      while first < count, !matches.isFull {
+        let step = min(count - first, max(32, 2 * min(plan.answerCount, 1024)))
+        finish(first: first, count: step)
+        first += step
+      }
+      let limit = threshold(1)
+      var end = first
+      while end < count, scratch.partials.base[end] <= limit { end += 1 }
+      certificate.excludedBySketches += count - end
+      count = end
+    }
+    let step = 512
+    while first < count {
+      let size = min(step, count - first)
+      finish(first: first, count: size)
+      first += size
+    }
+  }
+
+  /// Compares candidates `first..<first + count`, of which 32 bytes were read, to the end.
+  private mutating func finish(first: Int, count: Int) {
+    let positions = scratch.positions.base + first
+    let partials = scratch.partials.base + first
+    let kept = tp_refine(
+      queryBytes + 32, 32, resident.seconds.base, 32, positions, partials, count, threshold(2))
+    guard kept > 0 else { return }
+    let addresses = scratch.addresses.base
+    for i in 0..<kept {
+      addresses[i] = segment.rows.rest(ofRow: segment.row(atPosition: Int(positions[i])))
+        .assumingMemoryBound(to: UInt8.self)
+    }
+    var finished = 0
+    let hits = tp_finish(
+      queryBytes + 64, addresses, positions, partials, kept, threshold(3),
+      UInt32(matches.bound), &finished)
+    certificate.codesCompared += finished
+    for i in 0..<hits {
+      insert(
+        row: segment.row(atPosition: Int(positions[i])), featureDistance: Int(partials[i]))
+    }
+  }
+
+  /// The threshold of a prefix under the bound of now.
+  func threshold(_ stage: Int) -> UInt32 {
+    UInt32(plan.thresholds.threshold(stage: stage, distance: matches.bound))
+  }
+
+  mutating func insert(row: Int, featureDistance: Int) {
+    let place = segment.rows.place(ofRow: row)
+    insert(segment.rows.blocks[place.block], row: place.row, featureDistance: featureDistance)
+  }
+
+  mutating func insert(_ block: CodeColumns, row: Int, featureDistance: Int) {
+    guard !block.isDead(row: row) else { return }
+    matches.insert(
+      distance: block.distance(of: row, featureDistance: featureDistance, plan.query),
+      id: block.id(ofRow: row))
+  }
+
+  // MARK: Rows
+
+  /// Compares every row.
+  mutating func runRows() {
+    beginRows()
+    for block in segment.rows.blocks {
+      RowScan.scan(block, plan: plan, scratch: scratch, matches: &matches)
+    }
+  }
+
+  mutating func beginRows() {
+    certificate.arms[.scan, default: 0] += 1
+    certificate.predictedNanoseconds += rowCost
+    certificate.codesCompared += segment.rowCount
+  }
+}
+
+extension CodeColumns {
+  /// The distance of a row in the query's metric, given that of the feature code.
+  @inline(__always)
+  func distance(of row: Int, featureDistance: Int, _ query: SearchQuery) -> Int {
+    guard query.metric == .combined, let image = query.image else { return featureDistance }
+    return featureDistance
+      + image.withUnsafeBytes {
+        Int(
+          tp_distance(
+            $0.baseAddress!, images + ImageCode.byteCount * row, ImageCode.byteCount))
+      }
+  }
+}
+
+/// Comparing every row of a block, in passes that the cache holds.
+enum RowScan {
+  static let step = 1024
+
+  static func scan(
+    _ block: CodeColumns, plan: QueryPlan, scratch: SearchScratch, matches: inout TopMatches
+  ) {
+    scratch.reserveCandidates(step)
+    for low in stride(from: 0, to: block.rowCount, by: step) {
+      let size = min(step, block.rowCount - low)
+      let hits = tp_scan_rows(
+        scratch.query.base, block.sketches + 32 * low, block.seconds + 32 * low,
+        block.rests + CodeColumns.restByteCount * low, size,
+        UInt32(min(matches.bound, FeatureCode.bitCount)), UInt32(low), scratch.positions.base,
+        scratch.partials.base)
+      for hit in 0..<hits {
+        let row = Int(scratch.positions.base[hit])
+        guard !block.isDead(row: row) else { continue }
+        matches.insert(
+          distance: block.distance(
+            of: row, featureDistance: Int(scratch.partials.base[hit]), plan.query),
+          id: block.id(ofRow: row))
+      }
+    }
+  }
+}
