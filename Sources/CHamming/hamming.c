@@ -83,6 +83,16 @@ void tp_scan64(const void *query, const void *codes, size_t count, uint16_t *dis
   kernels()->scan64(query, codes, count, distances);
 }
 
+void tp_scan_split(const void *query, const void *sketches, const void *seconds, size_t count,
+                   uint16_t *distances) {
+  kernels()->scan_split(query, sketches, seconds, count, distances);
+}
+
+size_t tp_select16(const uint16_t *values, size_t count, unsigned bound, uint32_t first,
+                   uint32_t *out) {
+  return kernels()->select16(values, count, bound, first, out);
+}
+
 size_t tp_select(const uint8_t *values, size_t count, unsigned bound, uint32_t first,
                  uint32_t *out) {
   return kernels()->select(values, count, bound, first, out);

@@ -58,6 +58,13 @@ TP_TARGET static void TP_NAME(scan16)(const void *query, const void *codes, size
   for (; i < count; i++, p += 16) distances[i] = (uint8_t)TP_NAME(d16)(query, p);
 }
 
+// Eight sums of 32 bytes: lanes of codes 0, 2, 1, 3, 4, 6, 5, 7.
+TP_TARGET static inline __m512i eight32(__m512i q, const uint8_t *p) {
+  __m512i a = pairs(counts(q, p), counts(q, p + 64));
+  __m512i b = pairs(counts(q, p + 128), counts(q, p + 192));
+  return _mm512_add_epi64(_mm512_shuffle_i64x2(a, b, 0x88), _mm512_shuffle_i64x2(a, b, 0xdd));
+}
+
 TP_TARGET static void TP_NAME(scan32)(const void *query, const void *codes, size_t count,
                                       uint8_t *distances) {
   const uint8_t *p = codes;
@@ -65,10 +72,7 @@ TP_TARGET static void TP_NAME(scan32)(const void *query, const void *codes, size
   const __m512i order = _mm512_setr_epi64(0, 2, 1, 3, 4, 6, 5, 7);
   size_t i = 0;
   for (; i + 8 <= count; i += 8, p += 256) {
-    __m512i a = pairs(counts(q, p), counts(q, p + 64));
-    __m512i b = pairs(counts(q, p + 128), counts(q, p + 192));
-    __m512i sums = _mm512_add_epi64(_mm512_shuffle_i64x2(a, b, 0x88),
-                                    _mm512_shuffle_i64x2(a, b, 0xdd));
+    __m512i sums = eight32(q, p);
     _mm_storel_epi64((__m128i *)(distances + i),
                      _mm512_cvtusepi64_epi8(_mm512_permutexvar_epi64(order, sums)));
   }
@@ -98,6 +102,48 @@ TP_TARGET static void TP_NAME(scan64)(const void *query, const void *codes, size
     _mm_storeu_si128((__m128i *)(distances + i), _mm512_cvtepi64_epi16(sums));
   }
   for (; i < count; i++, p += 64) distances[i] = (uint16_t)TP_NAME(d64)(query, p);
+}
+
+TP_TARGET static void TP_NAME(scan_split)(const void *query, const uint8_t *sketches,
+                                          const uint8_t *seconds, size_t count,
+                                          uint16_t *distances) {
+  const uint8_t *q = query;
+  const __m512i q0 = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)q));
+  const __m512i q1 = _mm512_broadcast_i64x4(_mm256_loadu_si256((const __m256i *)(q + 32)));
+  const __m512i order = _mm512_setr_epi64(0, 2, 1, 3, 4, 6, 5, 7);
+  size_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    __m512i sums = _mm512_add_epi64(eight32(q0, sketches + 32 * i), eight32(q1, seconds + 32 * i));
+    _mm_storeu_si128((__m128i *)(distances + i),
+                     _mm512_cvtepi64_epi16(_mm512_permutexvar_epi64(order, sums)));
+  }
+  for (; i < count; i++) {
+    distances[i] = (uint16_t)(TP_NAME(d32)(q, sketches + 32 * i) +
+                              TP_NAME(d32)(q + 32, seconds + 32 * i));
+  }
+}
+
+TP_TARGET static size_t TP_NAME(select16)(const uint16_t *values, size_t count, unsigned bound,
+                                          uint32_t first, uint32_t *out) {
+  const __m512i limit = _mm512_set1_epi16((short)(bound > 65535 ? 65535 : bound));
+  const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  size_t found = 0;
+  for (size_t i = 0; i < count; i += 32) {
+    uint32_t inside = count - i >= 32 ? ~0u : (1u << (count - i)) - 1;
+    __m512i v = _mm512_maskz_loadu_epi16(inside, values + i);
+    uint32_t hits = _mm512_mask_cmple_epu16_mask(inside, v, limit);
+    if (!hits) continue;
+    __m512i row = _mm512_add_epi32(lanes, _mm512_set1_epi32((int)(first + (uint32_t)i)));
+    for (int half = 0; half < 2; half++, hits >>= 16) {
+      __mmask16 mask = (__mmask16)hits;
+      unsigned n = (unsigned)__builtin_popcount(mask);
+      _mm512_mask_storeu_epi32(out + found, (__mmask16)((1u << n) - 1),
+                               _mm512_maskz_compress_epi32(mask, row));
+      found += n;
+      row = _mm512_add_epi32(row, _mm512_set1_epi32(16));
+    }
+  }
+  return found;
 }
 
 TP_TARGET static size_t TP_NAME(select)(const uint8_t *values, size_t count, unsigned bound,

@@ -33,6 +33,26 @@ TP_TARGET static void TP_NAME(scan64)(const void *query, const void *codes, size
   for (size_t i = 0; i < count; i++, p += 64) distances[i] = (uint16_t)TP_NAME(d64)(query, p);
 }
 
+TP_TARGET static void TP_NAME(scan_split)(const void *query, const uint8_t *sketches,
+                                          const uint8_t *seconds, size_t count,
+                                          uint16_t *distances) {
+  const uint8_t *q = query;
+  for (size_t i = 0; i < count; i++) {
+    distances[i] = (uint16_t)(TP_NAME(d32)(q, sketches + 32 * i) +
+                              TP_NAME(d32)(q + 32, seconds + 32 * i));
+  }
+}
+
+TP_TARGET static size_t TP_NAME(select16)(const uint16_t *values, size_t count, unsigned bound,
+                                          uint32_t first, uint32_t *out) {
+  size_t found = 0;
+  for (size_t i = 0; i < count; i++) {
+    out[found] = first + (uint32_t)i;
+    found += values[i] <= bound;
+  }
+  return found;
+}
+
 TP_TARGET static size_t TP_NAME(select)(const uint8_t *values, size_t count, unsigned bound,
                                         uint32_t first, uint32_t *out) {
   size_t found = 0;
@@ -66,8 +86,8 @@ TP_TARGET static void TP_NAME(scan_rows_pair)(
 #endif
 
 // How many candidates ahead of the one at work its memory is asked for: enough to cover a miss
-// to memory (about 100 ns) at 5 to 10 ns a candidate.
-enum { TP_NAME(ahead) = 16 };
+// to memory (about 100 ns) at 3 to 5 ns a candidate.
+enum { TP_NAME(ahead) = 32 };
 
 TP_TARGET static size_t TP_NAME(refine)(const void *query, size_t width, const void *base,
                                         size_t stride, uint32_t *positions, uint16_t *partials,
@@ -103,7 +123,7 @@ TP_TARGET static size_t TP_NAME(finish)(const void *query, const uint8_t **addre
                                         unsigned bound64, unsigned bound, size_t *finishedCount) {
   const uint8_t *q = query;
   size_t kept = 0, finished = 0;
-  enum { ahead = 8 };
+  enum { ahead = 12 };
   for (size_t i = 0; i < count; i++) {
     if (i + ahead < count) {
       __builtin_prefetch(addresses[i + ahead]);
@@ -141,6 +161,15 @@ TP_TARGET static size_t TP_NAME(scan_rows)(const void *query, const uint8_t *ske
 }
 
 static const tp_kernels TP_NAME(kernels) = {
-    TP_NAME(distance), TP_NAME(scan16), TP_NAME(scan32),    TP_NAME(scan64),         TP_NAME(select),
-    TP_NAME(refine),   TP_NAME(finish), TP_NAME(scan_rows), TP_NAME(scan_rows_pair),
+    .distance = TP_NAME(distance),
+    .scan16 = TP_NAME(scan16),
+    .scan32 = TP_NAME(scan32),
+    .scan64 = TP_NAME(scan64),
+    .scan_split = TP_NAME(scan_split),
+    .select = TP_NAME(select),
+    .select16 = TP_NAME(select16),
+    .refine = TP_NAME(refine),
+    .finish = TP_NAME(finish),
+    .scan_rows = TP_NAME(scan_rows),
+    .scan_rows_pair = TP_NAME(scan_rows_pair),
 };

@@ -66,7 +66,7 @@ struct BatchSearch {
     var open: [Int] = []
     for i in searches.indices {
       searches[i].certificate.rowCount = segment.rowCount
-      if !searches[i].runTables(), !searches[i].runClusters() { open.append(i) }
+      if !searches[i].runIndexed() { open.append(i) }
     }
     SketchSweeps(segment: segment).run(open, of: &searches)
     for i in searches.indices {
@@ -80,8 +80,8 @@ struct BatchSearch {
 struct SketchSweeps {
   let segment: Segment
 
-  /// Sketches that stay in the nearest cache while every query reads them.
-  private static let chunkSize = 1024
+  /// Rows whose sketches stay in the second cache while every query reads them.
+  private static let chunkSize = 4096
   /// Rows that stay in it while every pair of queries reads them.
   private static let rowStep = 64
 
@@ -91,14 +91,18 @@ struct SketchSweeps {
     let unbounded = sketched.filter { searches[$0].wantsSeed }
     seed(unbounded, of: &searches)
     var bounded: [Int] = []
+    var seeded: [Int] = []
     var rows = open.filter { !searches[$0].wantsSketches }
     for i in sketched {
-      if unbounded.contains(i) {
-        if !searches[i].finishSeeded() { rows.append(i) }
-      } else {
+      if !unbounded.contains(i) {
         bounded.append(i)
+      } else if searches[i].beginSweepAgain() {
+        seeded.append(i)
+      } else {
+        rows.append(i)
       }
     }
+    sweepAgain(seeded, of: &searches)
     sweep(bounded, of: &searches)
     scanRows(rows, of: &searches)
   }
@@ -114,12 +118,20 @@ struct SketchSweeps {
     for i in list { searches[i].endSeed() }
   }
 
-  private func sweep(_ list: [Int], of searches: inout [SegmentSearch]) {
+  private func sweepAgain(_ list: [Int], of searches: inout [SegmentSearch]) {
     guard !list.isEmpty else { return }
-    let halves = list.map { searches[$0].beginSweep() }
     for low in stride(from: 0, to: segment.rowCount, by: Self.chunkSize) {
       let range = low..<min(segment.rowCount, low + Self.chunkSize)
-      for (i, half) in zip(list, halves) { searches[i].sweep(range, beginsWithHalf: half) }
+      for i in list { searches[i].sweepAgain(range) }
+    }
+  }
+
+  private func sweep(_ list: [Int], of searches: inout [SegmentSearch]) {
+    guard !list.isEmpty else { return }
+    let widths = list.map { searches[$0].beginSweep() }
+    for low in stride(from: 0, to: segment.rowCount, by: Self.chunkSize) {
+      let range = low..<min(segment.rowCount, low + Self.chunkSize)
+      for (i, width) in zip(list, widths) { searches[i].sweep(range, width: width) }
     }
   }
 

@@ -43,7 +43,7 @@ struct ClusterOrder: Sendable {
     let count = Self.clusterCount(rowCount: rowCount)
     var generator = SplitMix64(seed: seed)
 
-    // An evenly spaced sample, shuffled; its first codes are the first centres.
+    // An evenly spaced sample, shuffled.
     let sampleCount = min(rowCount, Self.sampleCountMax)
     var sampleRows = (0..<sampleCount).map { $0 * rowCount / sampleCount }
     sampleRows.shuffle(using: &generator)
@@ -56,7 +56,8 @@ struct ClusterOrder: Sendable {
       }
       used = sampleCount * Self.centreByteCount
     }
-    var centres = Array(sample.prefix(count * Self.centreByteCount))
+    var centres = Self.spreadCentres(
+      count, of: sample, sampleCount: sampleCount, generator: &generator)
     for _ in 0..<Self.roundCount {
       let nearest = try Self.assign(
         count: sampleCount, centres: centres, threadCount: threadCount
@@ -73,6 +74,42 @@ struct ClusterOrder: Sendable {
     assignment = try Self.assign(count: rowCount, centres: centres, threadCount: threadCount) {
       Self.copyPrefix(rows, row: $0, to: $1)
     }
+  }
+
+  /// First centres far from one another: each next one is drawn by the square of its distance to
+  /// the nearest so far (k-means++; Arthur and Vassilvitskii 2007).
+  private static func spreadCentres(
+    _ count: Int, of sample: [UInt8], sampleCount: Int, generator: inout SplitMix64
+  ) -> [UInt8] {
+    var centres: [UInt8] = []
+    centres.reserveCapacity(count * centreByteCount)
+    var nearest = [UInt16](repeating: UInt16(8 * centreByteCount), count: sampleCount)
+    var distances = [UInt16](repeating: 0, count: sampleCount)
+    var chosen = 0
+    for _ in 0..<count {
+      let low = chosen * centreByteCount
+      centres += sample[low..<low + centreByteCount]
+      sample.withUnsafeBytes {
+        tp_scan64($0.baseAddress! + low, $0.baseAddress!, sampleCount, &distances)
+      }
+      var total = 0
+      for i in 0..<sampleCount {
+        nearest[i] = min(nearest[i], distances[i])
+        total += Int(nearest[i]) * Int(nearest[i])
+      }
+      guard total > 0 else {
+        chosen = Int.random(in: 0..<sampleCount, using: &generator)
+        continue
+      }
+      var rest = Int.random(in: 0..<total, using: &generator)
+      chosen = 0
+      while true {
+        rest -= Int(nearest[chosen]) * Int(nearest[chosen])
+        if rest < 0 { break }
+        chosen += 1
+      }
+    }
+    return centres
   }
 
   private static func copyPrefix(_ rows: RowMap, row: Int, to target: UnsafeMutableRawPointer) {

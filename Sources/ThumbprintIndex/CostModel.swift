@@ -9,14 +9,16 @@ package struct CostModel: Sendable {
   /// One sketch of 16 or 32 bytes compared, from memory and from the cache.
   var scan16 = (memory: 0.34, cache: 0.22)
   var scan32 = (memory: 0.7, cache: 0.36)
+  /// One code compared over its first 64 bytes.
+  var scan64 = (memory: 1.5, cache: 0.85)
   /// One candidate narrowed by the next 16 or 32 bytes.
-  var refine = 6.0
+  var refine = 5.0
   /// One candidate taken out of a run of sketch distances.
   var hit = 2.5
   /// One candidate at a random place, of which 32 bytes are read.
   var candidate = 12.0
   /// One candidate of which the rest is read at a random place: its first 64 bytes, and all.
-  var finishBegun = 18.0
+  var finishBegun = 16.0
   var finishEnded = 45.0
   /// One row compared whole in a pass over memory.
   var row = 20.0
@@ -34,11 +36,13 @@ package struct CostModel: Sendable {
     case Int(TP_LEVEL_AVX2), Int(TP_LEVEL_POPCNT), Int(TP_LEVEL_NEON):
       model.scan16 = (1.0, 0.9)
       model.scan32 = (1.6, 1.4)
+      model.scan64 = (3.2, 2.8)
       model.finishEnded = 60
       model.row = 24
     default:
       model.scan16 = (4, 4)
       model.scan32 = (8, 8)
+      model.scan64 = (16, 16)
       model.refine = 12
       model.finishBegun = 35
       model.finishEnded = 130
@@ -48,34 +52,41 @@ package struct CostModel: Sendable {
   }()
 
   func scan(width: Int, count: Int) -> Double {
-    let cost = width == 16 ? scan16 : scan32
+    let cost = width == 16 ? scan16 : width == 32 ? scan32 : scan64
     return Double(count) * (count * width > Self.cacheByteCount ? cost.memory : cost.cache)
   }
 
-  /// The way through the columns of a sketch sweep: whether 16 bytes come before 32, and what the
-  /// sweep is expected to cost.
+  /// The way through the columns of a sweep over sketches: how many bytes of every code are read,
+  /// 16, 32 or 64, and what the sweep is expected to cost.
   struct Sweep {
-    var beginsWithHalf: Bool
+    var width: Int
     var nanoseconds: Double
   }
 
-  /// The cheaper sweep over `count` codes for a distance bound.
+  /// The cheapest sweep over `count` codes for a distance bound.
   ///
   /// - Parameter strangers: Quantiles of the distances of unrelated rows, which say what share
   ///   of the codes a threshold lets pass.
-  func sweep(
-    count: Int, bound: Int, thresholds: SketchThresholds, strangers: [Int]
-  ) -> Sweep {
+  func sweep(count: Int, bound: Int, plan: QueryPlan, strangers: [Int]) -> Sweep {
     let pass = (0..<SketchThresholds.widths.count).map { stage in
       Self.passShare(
         width: SketchThresholds.widths[stage],
-        threshold: thresholds.threshold(stage: stage, distance: bound), strangers: strangers)
+        threshold: plan.threshold(stage: stage, distance: bound), strangers: strangers)
     }
     let n = Double(count)
-    let tail = n * (pass[1] * (refine + hit) + pass[2] * finishBegun + pass[3] * finishEnded)
-    let whole = scan(width: 32, count: count) + tail
-    let half = scan(width: 16, count: count) + n * pass[0] * (refine + hit) + tail
-    return Sweep(beginsWithHalf: half < whole, nanoseconds: min(half, whole))
+    let tail = n * (pass[2] * finishBegun + pass[3] * finishEnded)
+    let at32 = n * pass[1] * refine
+    return [
+      Sweep(
+        width: 16,
+        nanoseconds: scan(width: 16, count: count) + n * pass[0] * (hit + refine) + at32 + tail),
+      Sweep(
+        width: 32,
+        nanoseconds: scan(width: 32, count: count) + n * pass[1] * hit + at32 + tail),
+      Sweep(
+        width: 64,
+        nanoseconds: scan(width: 64, count: count) + n * pass[2] * hit + tail),
+    ].min { $0.nanoseconds < $1.nanoseconds }!
   }
 
   /// The share of unrelated codes of which a prefix of `width` bits shows at most `threshold`.

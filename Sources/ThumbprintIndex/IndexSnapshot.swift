@@ -110,7 +110,7 @@ enum RecentSearch {
     certificate: inout SearchCertificate
   ) {
     func threshold(_ stage: Int) -> UInt32 {
-      UInt32(plan.thresholds.threshold(stage: stage, distance: matches.bound))
+      UInt32(plan.threshold(stage: stage, distance: matches.bound))
     }
     let query = scratch.query.base
     tp_scan32(query, rows.sketches, rows.rowCount, scratch.distances.base)

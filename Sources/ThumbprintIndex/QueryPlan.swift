@@ -5,22 +5,29 @@ struct QueryPlan {
   let query: SearchQuery
   /// Chance, per true answer, that a stop of the tables may miss by at each of its looks.
   let tableMiss: Double
-  let thresholds: SketchThresholds
+  /// For the prefixes of 16, 32, 64 and 128 bytes.
+  let thresholds: [SketchThresholds]
   /// Chance, per true answer, that all looks at sketches may miss by together.
   let sketchMiss: Double
   /// Number of true answers that the union bound has to cover.
   let answerCount: Int
 
-  /// Looks at the tables (two numbers of votes after each of two waves) and at sketches
-  /// (prefixes of four widths).
+  /// Looks at the tables: two numbers of votes after each of two waves.
   private static let lookCount = 4.0
 
   /// Of what a recall promise may lose, the share that is spent. The rest is for the spread of
   /// measured recall about its mean.
-  private static let recallShare = 0.7
+  private static let recallShare = 0.8
+  /// What of that each prefix may lose. The first one that is read decides how many codes are
+  /// left, so it gets the most.
+  private static let stageShares = [0.3, 0.4, 0.2, 0.1]
 
   /// - Parameter missProbability: What a certified answer may miss by in this part.
-  init(_ query: SearchQuery, missProbability: Double, rowCount: Int) {
+  ///   - sharesLoss: Whether another way of leaving rows out takes half of a recall promise's
+  ///     loss.
+  init(
+    _ query: SearchQuery, missProbability: Double, rowCount: Int, sharesLoss: Bool = false
+  ) {
     self.query = query
     switch query.extent {
     case .nearest(let k): answerCount = max(1, min(k, rowCount))
@@ -31,19 +38,24 @@ struct QueryPlan {
     case .exact:
       tableMiss = 0
       sketchMiss = 0
-      thresholds = .within(missProbability: 0)
+      thresholds = Self.stageShares.map { _ in .within(missProbability: 0) }
     case .certified:
       // Half for the tables, half for the sketches: both may have their say on a query.
       let each = missProbability / Double(answerCount) / 2
       tableMiss = each / Self.lookCount
       sketchMiss = each
-      thresholds = .within(missProbability: each / Self.lookCount)
+      thresholds = Self.stageShares.map { .within(missProbability: each * $0) }
     case .recall(let recall):
-      let loss = (1 - recall) * Self.recallShare
+      let loss = (1 - recall) * Self.recallShare * (sharesLoss ? 0.5 : 1)
       tableMiss = loss
       sketchMiss = loss
-      thresholds = .within(missProbability: loss / Self.lookCount)
+      thresholds = Self.stageShares.map { .within(missProbability: loss * $0) }
     }
+  }
+
+  /// The most differing bits that prefix `stage` of a code may show under a bound.
+  func threshold(stage: Int, distance: Int) -> Int {
+    thresholds[stage].threshold(stage: stage, distance: distance)
   }
 
   /// Whether the search may end when rows with fewer than `voteCount` votes in `tableCount` tables

@@ -2,38 +2,75 @@ import CHamming
 import ThumbprintCodes
 
 extension SegmentSearch {
-  /// Of what a recall promise may lose, the share lost by leaving clusters out; the rest goes to
+  /// Of what a recall promise may lose, the share lost by leaving clusters out; as much goes to
   /// the sketches inside them.
-  private static let clusterShare = 0.5
+  private static let clusterShare = 0.45
+  /// Clusters read for a bound where the promise allows to leave out none.
+  private static let seedCount = 6
 
-  /// Searches the clusters whose centres are near, if a recall promise allows to leave out the
-  /// others and that is cheaper. Returns whether it did.
+  /// Searches the clusters whose centres are near. Returns whether that kept the promise; if not,
+  /// it found a bound.
   mutating func runClusters() -> Bool {
-    guard case .recall(let recall) = plan.query.promise, let clusters = resident.clusters,
+    guard let clusters = resident.clusters, !isWithin,
       header.clusterGaps.count == SampleStatistics.quantileCount + 1
     else { return false }
-    let gap = allowedGap((1 - recall) * Self.clusterShare)
     scratch.wideDistances.reserve(clusters.count)
     let distances = scratch.wideDistances.base
     tp_scan64(queryBytes, clusters.centres, clusters.count, distances)
+    certificate.predictedNanoseconds += Double(clusters.count)
+    guard case .recall(let recall) = plan.query.promise else {
+      seedByClusters(clusters)
+      return false
+    }
     let nearest = Int(distances[tp_smallest(distances, clusters.count)])
-    let near = (0..<clusters.count)
-      .filter { Int(distances[$0]) <= nearest + gap }
-      .sorted { (distances[$0], $0) < (distances[$1], $1) }
-    let rowCount = near.reduce(0) { $0 + Int(clusters.starts[$1 + 1] - clusters.starts[$1]) }
-    guard rowCount < segment.rowCount * 3 / 4 else { return false }
-
+    let near = order(
+      clusters, within: nearest + allowedGap((1 - recall) * Self.clusterShare))
+    let rowCount = (0..<near).reduce(0) { $0 + clusters.size(Int(scratch.firsts.base[$1])) }
+    guard rowCount < segment.rowCount / 2 else {
+      seedByClusters(clusters)
+      return false
+    }
     certificate.arms[.clusters, default: 0] += 1
     certificate.excludedByClusters += segment.rowCount - rowCount
-    certificate.missProbability += min(1, 1 - recall)
-    certificate.predictedNanoseconds +=
-      Double(clusters.count) + costs.scan(width: 32, count: rowCount)
-    scratch.reserveCandidates(2 * SearchScratch.chunkSize)
-    for cluster in near {
-      sweep(
-        Int(clusters.starts[cluster])..<Int(clusters.starts[cluster + 1]), beginsWithHalf: false)
-    }
+    certificate.missProbability += 1 - recall
+    certificate.predictedNanoseconds += costs.scan(width: 32, count: rowCount)
+    sweep(clusters, count: near)
     return true
+  }
+
+  private var isWithin: Bool {
+    if case .within = plan.query.extent { return true }
+    return false
+  }
+
+  /// Puts the clusters whose centre is at most `limit` away into the first places of `firsts`,
+  /// nearest first; returns how many.
+  private func order(_ clusters: SegmentResident.Clusters, within limit: Int) -> Int {
+    scratch.firsts.reserve(clusters.count)
+    scratch.reserveCandidates(max(clusters.count, 2 * SearchScratch.chunkSize))
+    let distances = scratch.wideDistances.base
+    let count = tp_select16(
+      distances, clusters.count, UInt32(limit), 0, scratch.firsts.base)
+    for i in 0..<count { scratch.partials.base[i] = distances[Int(scratch.firsts.base[i])] }
+    tp_order(
+      scratch.firsts.base, scratch.partials.base, count, scratch.positionScratch.base,
+      scratch.partialScratch.base)
+    return count
+  }
+
+  private mutating func sweep(_ clusters: SegmentResident.Clusters, count: Int) {
+    for i in 0..<count {
+      let cluster = Int(scratch.firsts.base[i])
+      sweep(
+        Int(clusters.starts[cluster])..<Int(clusters.starts[cluster + 1]), width: 32)
+    }
+  }
+
+  /// A bound by the rows of the nearest clusters; what they hold is met again later.
+  private mutating func seedByClusters(_ clusters: SegmentResident.Clusters) {
+    let count = order(clusters, within: 8 * ClusterOrder.centreByteCount)
+    sweep(clusters, count: min(count, Self.seedCount))
+    matches = matches.part()
   }
 
   /// How much farther than the nearest centre the centre of a true answer's cluster is, but for
@@ -41,12 +78,12 @@ extension SegmentSearch {
   private func allowedGap(_ miss: Double) -> Int {
     let quantiles = header.clusterGaps
     let count = SampleStatistics.quantileCount
-    // Quantile i stands at (i + ½) / count. Beyond the last one there is the largest gap.
+    // Quantile i stands at (i + 1/2) / count. Beyond the last one there is the largest gap.
     let index = Int(((1 - miss) * Double(count) + 0.5).rounded(.up))
-    guard index < count else {
-      // A rare miss was hardly seen in the sample: go past the largest by a sixteenth.
-      return quantiles[count] + quantiles[count] / 16
-    }
-    return quantiles[index]
+    return quantiles[min(index, count)]
   }
+}
+
+extension SegmentResident.Clusters {
+  func size(_ cluster: Int) -> Int { Int(starts[cluster + 1] - starts[cluster]) }
 }

@@ -5,17 +5,17 @@ extension SegmentSearch {
   /// Sweeps over the sketches of every row under a bound that is known; what they do not exclude
   /// is compared.
   mutating func runSketches() {
-    let half = beginSweep()
-    sweep(0..<segment.rowCount, beginsWithHalf: half)
+    let width = beginSweep()
+    sweep(0..<segment.rowCount, width: width)
   }
 
-  /// Prepares a sweep; whether 16 bytes of each code are to be read before 32.
-  mutating func beginSweep() -> Bool {
+  /// Prepares a sweep; how many bytes of each code are to be read first.
+  mutating func beginSweep() -> Int {
     let expected = expectedSweep(bound: matches.bound)
     certificate.predictedNanoseconds += expected.nanoseconds
     countSketchArm()
     scratch.reserveCandidates(2 * SearchScratch.chunkSize)
-    return expected.beginsWithHalf
+    return expected.width
   }
 
   private mutating func countSketchArm() {
@@ -23,43 +23,72 @@ extension SegmentSearch {
     certificate.missProbability += plan.chance(perAnswer: plan.sketchMiss)
   }
 
-  /// Compares what the sketches of a range of positions let pass under the bound of now.
-  mutating func sweep(_ range: Range<Int>, beginsWithHalf: Bool) {
+  /// Compares what the first `width` bytes (16, 32 or 64) of a range of positions let pass under
+  /// the bound of now.
+  mutating func sweep(_ range: Range<Int>, width: Int) {
     let chunk = SearchScratch.chunkSize
     scratch.distances.reserve(chunk)
+    scratch.wideDistances.reserve(chunk)
     for low in stride(from: range.lowerBound, to: range.upperBound, by: chunk) {
       let size = min(chunk, range.upperBound - low)
-      if beginsWithHalf {
+      certificate.sketchesRead += size
+      switch width {
+      case 16:
         tp_scan16(
           queryBytes, resident.halfSketches.base + 16 * low, size, scratch.distances.base)
-      } else {
+        compareHalves(low: low, size: size)
+      case 32:
         tp_scan32(queryBytes, resident.sketches.base + 32 * low, size, scratch.distances.base)
+        compareSketches(low: low, size: size, distances: scratch.distances.base)
+      default:
+        tp_scan_split(
+          queryBytes, resident.sketches.base + 32 * low, resident.seconds.base + 32 * low, size,
+          scratch.wideDistances.base)
+        compareSplits(low: low, size: size)
       }
-      certificate.sketchesRead += size
-      compareChunk(
-        low: low, size: size, distances: scratch.distances.base, areHalves: beginsWithHalf)
     }
   }
 
-  /// Compares the codes of a chunk whose sketch distances are known.
-  mutating func compareChunk(
-    low: Int, size: Int, distances: UnsafePointer<UInt8>, areHalves: Bool
+  /// Compares the codes of a chunk of which 16 bytes were read.
+  private mutating func compareHalves(low: Int, size: Int) {
+    let distances = scratch.distances.base
+    let passed = tp_select(
+      distances, size, threshold(0), UInt32(low), scratch.positions.base)
+    for i in 0..<passed {
+      scratch.partials.base[i] = UInt16(distances[Int(scratch.positions.base[i]) - low])
+    }
+    let count = tp_refine(
+      queryBytes + 16, 16, resident.sketches.base + 16, 32, scratch.positions.base,
+      scratch.partials.base, passed, threshold(1))
+    certificate.excludedBySketches += size - count
+    verify(count: count, read: 32)
+  }
+
+  /// Compares the codes of a chunk of which 32 bytes were read.
+  private mutating func compareSketches(
+    low: Int, size: Int, distances: UnsafePointer<UInt8>
   ) {
     // A distance of 256 is given as 255, which a threshold of 255 lets pass as it should: it
     // may be too lenient, never too strict.
-    var count = tp_select(
-      distances, size, threshold(areHalves ? 0 : 1), UInt32(low), scratch.positions.base)
+    let count = tp_select(
+      distances, size, threshold(1), UInt32(low), scratch.positions.base)
     certificate.excludedBySketches += size - count
-    guard count > 0 else { return }
     for i in 0..<count {
       scratch.partials.base[i] = UInt16(distances[Int(scratch.positions.base[i]) - low])
     }
-    if areHalves {
-      count = tp_refine(
-        queryBytes + 16, 16, resident.sketches.base + 16, 32, scratch.positions.base,
-        scratch.partials.base, count, threshold(1))
+    verify(count: count, read: 32)
+  }
+
+  /// Compares the codes of a chunk of which 64 bytes were read.
+  private mutating func compareSplits(low: Int, size: Int) {
+    let distances = scratch.wideDistances.base
+    let count = tp_select16(
+      distances, size, threshold(2), UInt32(low), scratch.positions.base)
+    certificate.excludedBySketches += size - count
+    for i in 0..<count {
+      scratch.partials.base[i] = distances[Int(scratch.positions.base[i]) - low]
     }
-    verify(sketched: count)
+    verify(count: count, read: 64)
   }
 
   // MARK: Without a bound
@@ -109,7 +138,7 @@ extension SegmentSearch {
       scratch.positions.base[i] = pool.base[i]
       scratch.partials.base[i] = UInt16(scratch.distances.base[Int(pool.base[i])])
     }
-    verify(sketched: poolCount)
+    verify(count: poolCount, read: 32)
     // The sweep that follows meets these rows again.
     matches = matches.part()
   }
@@ -117,11 +146,26 @@ extension SegmentSearch {
   /// Compares what the sketches read for the bound do not exclude under it. Returns false, with
   /// nothing done, if comparing every row is cheaper.
   mutating func finishSeeded() -> Bool {
+    guard beginSweepAgain() else { return false }
+    let chunk = SearchScratch.chunkSize
+    for low in stride(from: 0, to: segment.rowCount, by: chunk) {
+      sweepAgain(low..<min(segment.rowCount, low + chunk))
+    }
+    return true
+  }
+
+  mutating func beginSweepAgain() -> Bool {
     let expected = expectedSweep(bound: matches.bound).nanoseconds
     guard expected - costs.scan(width: 32, count: segment.rowCount) < rowCost else { return false }
     countSketchArm()
-    sweepAgain()
     return true
+  }
+
+  /// Compares what the kept sketch distances of a range let pass.
+  mutating func sweepAgain(_ range: Range<Int>) {
+    compareSketches(
+      low: range.lowerBound, size: range.count,
+      distances: scratch.distances.base + range.lowerBound)
   }
 
   /// Sorts the pool by sketch distance and cuts it to the nearest `wanted`.
@@ -138,15 +182,5 @@ extension SegmentSearch {
       pool.base, scratch.partials.base, count, scratch.positionScratch.base,
       scratch.partialScratch.base)
     return min(wanted, count)
-  }
-
-  /// Compares what the kept sketch distances let pass.
-  private mutating func sweepAgain() {
-    let chunk = SearchScratch.chunkSize
-    for low in stride(from: 0, to: segment.rowCount, by: chunk) {
-      compareChunk(
-        low: low, size: min(chunk, segment.rowCount - low),
-        distances: scratch.distances.base + low, areHalves: false)
-    }
   }
 }

@@ -32,12 +32,7 @@ struct SegmentSearch {
   /// Searches by the cheapest way that keeps the promise.
   mutating func run() {
     certificate.rowCount = segment.rowCount
-    if runTables() { return }
-    runWithoutTables()
-  }
-
-  mutating func runWithoutTables() {
-    if runClusters() { return }
+    if runIndexed() { return }
     if !wantsSketches {
       runRows()
     } else if wantsSeed {
@@ -46,6 +41,23 @@ struct SegmentSearch {
     } else {
       runSketches()
     }
+  }
+
+  /// Searches clusters and tables, which read a small part of the rows. Returns whether they kept
+  /// the promise; if not, they may have found a bound.
+  mutating func runIndexed() -> Bool {
+    if resident.clusters != nil, runClusters() { return true }
+    return tablesMayDecide && runTables()
+  }
+
+  /// Whether all tables together could keep the promise under the bound of now.
+  private var tablesMayDecide: Bool {
+    guard header.tableCount > 0 else { return false }
+    if case .recall = plan.query.promise { return true }
+    return !isBounded
+      || plan.missAfter(
+        tableCount: header.tableCount, voteCount: 1, keyBitCount: header.keyBitCount,
+        matches: matches) != nil
   }
 
   /// Whether sketches may be cheaper than comparing every row: surely not under a radius so wide
@@ -73,7 +85,7 @@ struct SegmentSearch {
 
   func expectedSweep(bound: Int) -> CostModel.Sweep {
     costs.sweep(
-      count: segment.rowCount, bound: bound, thresholds: plan.thresholds,
+      count: segment.rowCount, bound: bound, plan: plan,
       strangers: header.strangerDistances)
   }
 
@@ -97,44 +109,49 @@ struct SegmentSearch {
     let kept = tp_refine(
       queryBytes, 32, resident.sketches.base, 32, scratch.positions.base, scratch.partials.base,
       count, threshold(1))
-    verify(sketched: kept)
+    verify(count: kept, read: 32)
   }
 
-  /// Compares the first `count` candidates, of which 32 bytes were read.
-  mutating func verify(sketched count: Int) {
+  /// Compares the first `count` candidates, of which `read` bytes (32 or 64) were read.
+  mutating func verify(count: Int, read: Int) {
     guard count > 0 else { return }
     var first = 0
     var count = count
+    var step = 512
     if !matches.isFull, count > 64 {
+      // In this order every few candidates may lower the bound.
+      step = 48
       // The nearest by their sketches come first: they soon give a bound for the others.
       tp_order(
         scratch.positions.base, scratch.partials.base, count, scratch.positionScratch.base,
         scratch.partialScratch.base)
       while first < count, !matches.isFull {
         let step = min(count - first, max(32, 2 * min(plan.answerCount, 1024)))
-        finish(first: first, count: step)
+        finish(first: first, count: step, read: read)
         first += step
       }
-      let limit = threshold(1)
+      let limit = threshold(read == 32 ? 1 : 2)
       var end = first
       while end < count, scratch.partials.base[end] <= limit { end += 1 }
       certificate.excludedBySketches += count - end
       count = end
     }
-    let step = 512
     while first < count {
       let size = min(step, count - first)
-      finish(first: first, count: size)
+      finish(first: first, count: size, read: read)
       first += size
     }
   }
 
-  /// Compares candidates `first..<first + count`, of which 32 bytes were read, to the end.
-  private mutating func finish(first: Int, count: Int) {
+  /// Compares candidates `first..<first + count`, of which `read` bytes were read, to the end.
+  private mutating func finish(first: Int, count: Int, read: Int) {
     let positions = scratch.positions.base + first
     let partials = scratch.partials.base + first
-    let kept = tp_refine(
-      queryBytes + 32, 32, resident.seconds.base, 32, positions, partials, count, threshold(2))
+    var kept = count
+    if read == 32 {
+      kept = tp_refine(
+        queryBytes + 32, 32, resident.seconds.base, 32, positions, partials, count, threshold(2))
+    }
     guard kept > 0 else { return }
     let addresses = scratch.addresses.base
     for i in 0..<kept {
@@ -154,7 +171,7 @@ struct SegmentSearch {
 
   /// The threshold of a prefix under the bound of now.
   func threshold(_ stage: Int) -> UInt32 {
-    UInt32(plan.thresholds.threshold(stage: stage, distance: matches.bound))
+    UInt32(plan.threshold(stage: stage, distance: matches.bound))
   }
 
   mutating func insert(row: Int, featureDistance: Int) {

@@ -41,6 +41,10 @@ void tp_scan32(const void *query, const void *codes, size_t count, uint8_t *dist
 // The same for 64 bytes.
 void tp_scan64(const void *query, const void *codes, size_t count, uint16_t *distances);
 
+// Distances over 64 bytes that are kept in two columns of 32.
+void tp_scan_split(const void *query, const void *sketches, const void *seconds, size_t count,
+                   uint16_t *distances);
+
 // The index of the smallest of `count` values (at least one), the first of equals.
 size_t tp_smallest(const uint16_t *values, size_t count);
 
@@ -52,6 +56,10 @@ void tp_order(uint32_t *positions, uint16_t *partials, size_t count, uint32_t *p
 // Appends `first + i` to `out` for every i < count with values[i] <= bound; returns how many.
 size_t tp_select(const uint8_t *values, size_t count, unsigned bound, uint32_t first,
                  uint32_t *out);
+
+// The same for 16-bit values.
+size_t tp_select16(const uint16_t *values, size_t count, unsigned bound, uint32_t first,
+                   uint32_t *out);
 
 // Narrows a list of candidates: candidate c, the bits of which read so far differ in
 // partials[c], gets the distance of `width` more bytes (16, 32 or 64) at base + stride *
