@@ -18,10 +18,10 @@ public enum TagsJSON {
   public struct Fault: Error, Hashable, Sendable, CustomStringConvertible {
     /// What was expected and what was found.
     public let message: String
-    /// Where, in bytes from the start.
-    public let offset: Int
+    /// Where, in bytes from the start; `nil` if it is about the whole.
+    public let offset: Int?
 
-    public var description: String { "\(message) at byte \(offset)" }
+    public var description: String { offset.map { "\(message) at byte \($0)" } ?? message }
   }
 
   /// The canonical form of `tags`; no bytes if there are none.
@@ -49,7 +49,7 @@ public enum TagsJSON {
     guard bytes.count <= inputByteCountMax else {
       throw Fault(
         message: "\(bytes.count) bytes are more than the \(inputByteCountMax) that tags may have",
-        offset: inputByteCountMax)
+        offset: nil)
     }
     var parser = TagsParser(bytes: bytes)
     return try parser.object()
@@ -60,14 +60,28 @@ public enum TagsJSON {
   /// - Throws: ``Fault`` as ``decode(_:)`` does, and if the canonical form has more than
   ///   ``RecordLimits/tagsByteCountMax`` bytes.
   public static func canonical(_ bytes: UnsafeRawBufferPointer) throws(Fault) -> [UInt8] {
-    let canonical = encode(try decode(bytes))
+    try canonical(try decode(bytes))
+  }
+
+  /// The canonical form of `tags`.
+  ///
+  /// - Throws: ``Fault`` if it has more than ``RecordLimits/tagsByteCountMax`` bytes.
+  public static func canonical(_ tags: [String: String]) throws(Fault) -> [UInt8] {
+    let canonical = encode(tags)
     guard canonical.count <= RecordLimits.tagsByteCountMax else {
       throw Fault(
         message: "tags of \(canonical.count) bytes are above the bound of "
           + "\(RecordLimits.tagsByteCountMax)",
-        offset: 0)
+        offset: nil)
     }
     return canonical
+  }
+
+  /// Text as it may stand in a message: short, in one line, in quotes.
+  static func quoted(_ text: String) -> String {
+    var bytes: [UInt8] = []
+    append(String(text.prefix(40)), to: &bytes)
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   private static func append(_ text: String, to bytes: inout [UInt8]) {
@@ -110,7 +124,8 @@ private struct TagsParser {
         skipSpaces()
         let value = try string("a value in quotes")
         guard tags.updateValue(value, forKey: key) == nil else {
-          throw TagsJSON.Fault(message: "key \"\(key)\" for the second time", offset: keyOffset)
+          throw TagsJSON.Fault(
+            message: "key \(TagsJSON.quoted(key)) for the second time", offset: keyOffset)
         }
       } while take(",")
       try expect("}")
@@ -209,7 +224,12 @@ private struct TagsParser {
   }
 
   private mutating func skipSpaces() {
-    while offset < bytes.count, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[offset]) { offset += 1 }
+    while offset < bytes.count {
+      switch bytes[offset] {
+      case 0x20, 0x09, 0x0A, 0x0D: offset += 1
+      default: return
+      }
+    }
   }
 
   private mutating func take(_ character: Unicode.Scalar) -> Bool {
