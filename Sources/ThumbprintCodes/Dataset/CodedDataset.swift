@@ -21,16 +21,6 @@ public final class CodedDataset: Sendable {
   public let count: Int
   /// What `dataset.json` says; `nil` if there is none.
   public let manifest: DatasetManifest?
-  /// The codes and ids of all rows in memory.
-  public struct Columns: Sendable {
-    /// The feature codes: rows of ``FeatureCode/byteCount`` bytes.
-    public let features: ByteRows
-    /// The image codes: rows of ``ImageCode/byteCount`` bytes; `nil` if all are zero.
-    public let images: ByteRows?
-    /// The ids: rows of 8 bytes, little-endian; `nil` if they are the row numbers.
-    public let ids: ByteRows?
-  }
-
   /// Points into the maps of the files below, which live as long as this object.
   let columns: Columns
   let names: LineFile?
@@ -186,6 +176,16 @@ public final class CodedDataset: Sendable {
 }
 
 extension CodedDataset {
+  /// The codes and ids of all rows in memory.
+  public struct Columns: Sendable {
+    /// The feature codes: rows of ``FeatureCode/byteCount`` bytes.
+    public let features: ByteRows
+    /// The image codes: rows of ``ImageCode/byteCount`` bytes; `nil` if all are zero.
+    public let images: ByteRows?
+    /// The ids: rows of 8 bytes, little-endian; `nil` if they are the row numbers.
+    public let ids: ByteRows?
+  }
+
   /// The name on the line that starts at `offset`, and where the next line starts.
   func readName(
     in file: LineFile, at offset: Int, row: Int, scratch: UnsafeMutableRawBufferPointer
