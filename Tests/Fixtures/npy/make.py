@@ -22,7 +22,6 @@ for major in (1, 2, 3):
     write(f"v{major}-u1.npy", counting((3, 4), "|u1"), (major, 0))
     write(f"v{major}-u2.npy", counting((2, 3), "<u2"), (major, 0))
     write(f"v{major}-u8.npy", counting((5,), "<u8"), (major, 0))
-write("v1-i8-negative.npy", np.array([3, -1, 2], "<i8"))
 write("v1-zero-rows.npy", np.zeros((0, 512), "|u1"))
 write("v1-no-dimension.npy", np.array(7, "<u8"))
 write("v1-features.npy", counting((2, 512), "|u1"))
