@@ -53,7 +53,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(
       name: "ThumbprintCodesTests",
-      dependencies: ["ThumbprintCodes", "ThumbprintTestKit", "CHamming"],
+      dependencies: ["ThumbprintCodes", "ThumbprintTestKit", "CHamming", "CXXHash"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "ThumbprintIndexTests",
