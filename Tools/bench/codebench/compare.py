@@ -356,8 +356,17 @@ def chosen_indexes(arguments, row_count):
 
 
 def check(arguments):
-    if arguments.repeat < 1:
-        raise BenchError(f"--repeat: {arguments.repeat} is below 1")
+    for name in ("repeat", "flat_sample", "links"):
+        if getattr(arguments, name) < 1:
+            option = name.replace("_", "-")
+            raise BenchError(f"--{option}: {getattr(arguments, name)} is below 1")
+    for name in ("nprobe", "ef", "ivf_nlist"):
+        if min(getattr(arguments, name) or [1]) < 1:
+            raise BenchError(
+                f"--{name.replace('_', '-')}: {min(getattr(arguments, name))} is below 1"
+            )
+    if len(arguments.multihash) != 2:
+        raise BenchError("--multihash: give two numbers, tables and bits, such as 64,16")
     unknown = [name for name in arguments.peers if name not in PEERS]
     if unknown:
         raise BenchError(f"--peers: no peer '{unknown[0]}'; there are {', '.join(PEERS)}")

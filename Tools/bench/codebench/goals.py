@@ -189,7 +189,7 @@ def far_single(reports):
     return at_least(values, 1 / 1.1)
 
 
-EXACT_STEPS = [f"exact-{name.replace('f=0.', '')}" for name in plan.PLANTED_CLASSES]
+EXACT_STEPS = [plan.exact_step(name) for name in plan.PLANTED_CLASSES]
 
 GOALS = (
     Goal(

@@ -96,6 +96,8 @@ class Compare(unittest.TestCase):
             (("--peers", "annoy"), "--peers: no peer 'annoy'"),
             (("--rows", "401"), "--rows: 401 is not in 1...400"),
             (("-k", "401"), "--k: 401 is not in 1...400"),
+            (("--nprobe", "4,0"), "--nprobe: 0 is below 1"),
+            (("--multihash", "64"), "--multihash: give two numbers"),
             (("--core", "100000"), "--core: 100000"),
             (("--thumbprint", str(self.folder / "none")), "is not an executable file"),
         ]
