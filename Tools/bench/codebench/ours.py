@@ -64,11 +64,12 @@ def command(
 
 
 def run(words):
-    """The JSON the program printed; a BenchError with its own last line when it fails."""
+    """The JSON the program printed; a BenchError with its own error line when it fails."""
     done = subprocess.run(words, capture_output=True, text=True)
     if done.returncode != 0:
-        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise BenchError(f"{' '.join(words[:3])} ended with {done.returncode}: {last[0]}")
+        lines = done.stderr.strip().splitlines() or ["no message"]
+        told = next((line for line in lines if "error" in line), lines[-1])
+        raise BenchError(f"{' '.join(words[:3])} ended with {done.returncode}: {told}")
     try:
         return json.loads(done.stdout)
     except ValueError as error:

@@ -102,6 +102,12 @@ class Goals(unittest.TestCase):
         )
         self.assertIn("**missed**", goals.table(reports))
 
+    def test_the_recall_of_batches_counts_too(self):
+        reports = self.reports()
+        reports["exact-05"]["results"][0]["batch"]["recall"] = 0.9995
+        self.assertIs(self.verdicts(reports)["recall wherever certified or exact"], False)
+        self.assertIn("exact-05 exact 0.999500", goals.table(reports))
+
     def test_a_peer_that_never_reaches_the_recall_is_taken_at_its_best(self):
         reports = self.reports()
         mine = [
