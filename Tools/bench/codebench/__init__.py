@@ -1,0 +1,1 @@
+"""Code sets, peers and reports behind BENCHMARKS.md."""
