@@ -122,24 +122,36 @@ TP_TARGET static size_t TP_NAME(finish)(const void *query, const uint8_t **addre
                                         uint32_t *positions, uint16_t *partials, size_t count,
                                         unsigned bound64, unsigned bound, size_t *finishedCount) {
   const uint8_t *q = query;
-  size_t kept = 0, finished = 0;
-  enum { ahead = 12 };
+  size_t begun = 0, kept = 0;
+  enum { ahead = 16 };
+  for (size_t i = 0; i < count && i < ahead; i++) {
+    __builtin_prefetch(addresses[i]);
+    __builtin_prefetch(addresses[i] + 63);
+  }
   for (size_t i = 0; i < count; i++) {
     if (i + ahead < count) {
       __builtin_prefetch(addresses[i + ahead]);
-      __builtin_prefetch(addresses[i + ahead] + 64);
+      __builtin_prefetch(addresses[i + ahead] + 63);
     }
     const uint8_t *p = addresses[i];
     uint32_t sum = partials[i] + TP_NAME(d64)(q, p);
     if (sum > bound64) continue;
-    finished++;
-    sum += TP_NAME(dn)(q + 64, p + 64, 384);
+    // The rest is read in a second pass: by then it is on its way.
+    for (int line = 128; line <= 448; line += 64) {
+      __builtin_prefetch(p + (line < 448 ? line : 447));
+    }
+    positions[begun] = positions[i];
+    addresses[begun] = p;
+    partials[begun++] = (uint16_t)sum;
+  }
+  for (size_t i = 0; i < begun; i++) {
+    uint32_t sum = partials[i] + TP_NAME(dn)(q + 64, addresses[i] + 64, 384);
     if (sum > bound) continue;
     positions[kept] = positions[i];
-    addresses[kept] = p;
+    addresses[kept] = addresses[i];
     partials[kept++] = (uint16_t)sum;
   }
-  *finishedCount += finished;
+  *finishedCount += begun;
   return kept;
 }
 

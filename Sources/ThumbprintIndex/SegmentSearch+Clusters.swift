@@ -70,6 +70,8 @@ extension SegmentSearch {
   private mutating func seedByClusters(_ clusters: SegmentResident.Clusters) {
     let count = order(clusters, within: 8 * ClusterOrder.centreByteCount)
     sweep(clusters, count: min(count, Self.seedCount))
+    isSeeded = matches.isFull
+    isBoundTight = matches.isFull
     matches = matches.part()
   }
 
@@ -78,9 +80,12 @@ extension SegmentSearch {
   private func allowedGap(_ miss: Double) -> Int {
     let quantiles = header.clusterGaps
     let count = SampleStatistics.quantileCount
-    // Quantile i stands at (i + 1/2) / count. Beyond the last one there is the largest gap.
-    let index = Int(((1 - miss) * Double(count) + 0.5).rounded(.up))
-    return quantiles[min(index, count)]
+    // Quantile i stands at (i + 1/2) / count; the largest gap, behind the last one, at 1.
+    let place = (1 - miss) * Double(count) - 0.5
+    let low = min(max(0, Int(place)), count - 1)
+    let share = low == count - 1 ? (place - Double(low)) * 2 : place - Double(low)
+    let between = Double(quantiles[low + 1] - quantiles[low]) * min(max(share, 0), 1)
+    return quantiles[low] + Int(between.rounded(.up))
   }
 }
 

@@ -139,6 +139,7 @@ extension SegmentSearch {
       scratch.partials.base[i] = UInt16(scratch.distances.base[Int(pool.base[i])])
     }
     verify(count: poolCount, read: 32)
+    isBoundTight = matches.isFull
     // The sweep that follows meets these rows again.
     matches = matches.part()
   }

@@ -10,6 +10,11 @@ struct SegmentSearch {
   var certificate = SearchCertificate()
   /// Matches of this segment. Its bound also knows what was found elsewhere.
   var matches: TopMatches
+  /// Whether the bound comes from the rows of the nearest clusters.
+  var isSeeded = false
+  /// Whether the bound comes from candidates chosen for being near, so that it hardly matters in
+  /// which order others are compared.
+  var isBoundTight = false
   /// Rows in the pool of a search for a bound, and the sketch distance up to which more enter.
   var poolCount = 0
   var poolLimit: UInt32 = 255
@@ -63,13 +68,13 @@ struct SegmentSearch {
   /// Whether sketches may be cheaper than comparing every row: surely not under a radius so wide
   /// that they exclude little; perhaps where better matches may still lower the bound.
   var wantsSketches: Bool {
-    canTighten || expectedSweep(bound: matches.bound).nanoseconds < rowCost
+    canTighten && !isSeeded || expectedSweep(bound: matches.bound).nanoseconds < rowCost
   }
 
   /// Whether to read all sketches for a bound first: where the one that is known, if any, lets far
   /// more codes pass than reading the sketches costs.
   var wantsSeed: Bool {
-    canTighten
+    canTighten && !isSeeded
       && expectedSweep(bound: matches.bound).nanoseconds
         > 2 * costs.scan(width: 32, count: segment.rowCount)
   }
@@ -118,7 +123,7 @@ struct SegmentSearch {
     var first = 0
     var count = count
     var step = 512
-    if !matches.isFull, count > 64 {
+    if !isBoundTight, !matches.isFull, count > 64 {
       // In this order every few candidates may lower the bound.
       step = 48
       // The nearest by their sketches come first: they soon give a bound for the others.
