@@ -49,21 +49,25 @@ package enum LMDBFileCheck {
 }
 
 /// A file opened for checking only.
-private struct ReadOnlyFile: ~Copyable {
+private final class ReadOnlyFile {
   let path: String
   let descriptor: Int32
   let byteCount: Int
 
-  init(_ path: String) throws {
-    self.path = path
-    descriptor = open(path, O_RDONLY | O_CLOEXEC)
+  convenience init(_ path: String) throws {
+    // Without O_NONBLOCK, opening a pipe would wait for a writer.
+    let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
     guard descriptor >= 0 else { throw StoreError.system(errno, "cannot open", path: path) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-      close(descriptor)
+    self.init(path, descriptor, byteCount: Int(lseek(descriptor, 0, SEEK_END)))
+    guard byteCount >= 0, !FileStatus.isFolder(path) else {
       throw StoreError(.corrupt, "is not a regular file", path: path)
     }
-    byteCount = Int(status.st_size)
+  }
+
+  private init(_ path: String, _ descriptor: Int32, byteCount: Int) {
+    self.path = path
+    self.descriptor = descriptor
+    self.byteCount = byteCount
   }
 
   deinit { close(descriptor) }

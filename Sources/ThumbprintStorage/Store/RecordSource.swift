@@ -38,3 +38,19 @@ package struct SourceRow {
     self.tags = tags
   }
 }
+
+extension CodedDataset: RecordSource {
+  package var expectedDigest: RecordDigest? { manifest?.digest }
+
+  package func forEachSourceRow(
+    in rows: Range<Int>, _ body: (SourceRow) throws -> Void
+  ) throws {
+    let none = UnsafeRawBufferPointer(start: nil, count: 0)
+    try forEachRow(in: rows) { row in
+      try body(
+        SourceRow(
+          index: row.index, id: row.id, feature: row.feature, image: row.image,
+          name: row.name ?? none, tags: row.tags))
+    }
+  }
+}

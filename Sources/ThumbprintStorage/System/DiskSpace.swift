@@ -29,20 +29,25 @@ enum DiskSpace {
   }
 }
 
+/// What is at a path. Without `struct stat`, which two modules bring to Swift: which of them a
+/// file would have to import depends on the order in which they were built.
 enum FileStatus {
   /// The length of a file, 0 when there is none.
   static func byteCount(_ path: String) -> Int {
-    var status = stat()
-    return stat(path, &status) == 0 ? Int(status.st_size) : 0
+    let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+    guard descriptor >= 0 else { return 0 }
+    defer { close(descriptor) }
+    return max(0, Int(lseek(descriptor, 0, SEEK_END)))
   }
 
   static func exists(_ path: String) -> Bool {
-    var status = stat()
-    return stat(path, &status) == 0
+    access(path, F_OK) == 0
   }
 
   static func isFolder(_ path: String) -> Bool {
-    var status = stat()
-    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { return false }
+    close(descriptor)
+    return true
   }
 }
