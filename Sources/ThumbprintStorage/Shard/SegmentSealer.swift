@@ -1,4 +1,6 @@
+import Dispatch
 import Foundation
+import Synchronization
 import ThumbprintCodes
 import ThumbprintIndex
 
@@ -131,6 +133,7 @@ struct SegmentSealer {
     Maintenance.buildGate.wait()
     defer { Maintenance.buildGate.signal() }
     let writer = PieceWriter(shard: shard, segment: view.meta.nextSegment)
+    defer { writer.abandon() }
     try writer.addPlaces(blocks)
     let builder = SegmentIndexBuilder(
       blocks: blocks.map(\.columns), permutation: view.permutation,
@@ -139,7 +142,7 @@ struct SegmentSealer {
       try requireRunning()
       try writer.add(key, bytes)
     }
-    try writer.flush()
+    try writer.finish()
     // What was read to build is in the page cache still, but is no memory of this process.
     for block in blocks { MemoryAdvice.release(block.bytes) }
     return SegmentDescriptor(
@@ -155,13 +158,18 @@ struct SegmentSealer {
   }
 }
 
-/// Gathers pieces and stores them in transactions of bounded size.
+/// Gathers pieces and stores them in transactions of bounded size, on a thread of its own: the
+/// next pieces are built while the disk takes the last.
 private final class PieceWriter {
+  private typealias Piece = (key: SegmentPieceKey, bytes: [UInt8])
+
   private let shard: Shard
   private let segment: UInt64
-  private var waiting: [(key: SegmentPieceKey, bytes: [UInt8])] = []
+  private var waiting: [Piece] = []
   private var waitingByteCount = 0
   private(set) var pieces: [SegmentDescriptor.Piece] = []
+  private let queue = DispatchQueue(label: "thumbprint.pieces")
+  private let failure = FirstFailure()
 
   init(shard: Shard, segment: UInt64) {
     self.shard = shard
@@ -177,13 +185,30 @@ private final class PieceWriter {
     waitingByteCount += bytes.count
   }
 
-  func flush() throws {
+  /// Waits until every piece is stored. Also the last call after a failure of the builder.
+  func finish() throws {
+    try flush()
+    queue.sync {}
+    try failure.rethrow()
+  }
+
+  /// Waits for what is being stored, and forgets the rest.
+  func abandon() { queue.sync {} }
+
+  /// Hands on what was gathered, once the pieces before it are stored.
+  private func flush() throws {
+    queue.sync {}
+    try failure.rethrow()
     if waiting.isEmpty { return }
     try shard.requireSpace(waitingByteCount)
-    try shard.transact { [segment, waiting] _, transaction in
-      for (key, bytes) in waiting {
-        try transaction.put(
-          ShardDatabase.pieces.rawValue, ShardKey.piece(segment, key.rawValue), bytes)
+    queue.async { [shard, segment, waiting, failure] in
+      failure.catching {
+        try shard.transact { _, transaction in
+          for (key, bytes) in waiting {
+            try transaction.put(
+              ShardDatabase.pieces.rawValue, ShardKey.piece(segment, key.rawValue), bytes)
+          }
+        }
       }
     }
     (waiting, waitingByteCount) = ([], 0)
@@ -242,5 +267,22 @@ private struct PlaceEntry {
     result.append(contentsOf: a[i...])
     result.append(contentsOf: b[j...])
     return result
+  }
+}
+
+/// Keeps the first error of work on another thread for the thread that waits for it.
+private final class FirstFailure: Sendable {
+  private let error = Mutex<(any Error)?>(nil)
+
+  func catching(_ body: () throws -> Void) {
+    do {
+      try body()
+    } catch let failure {
+      error.withLock { if $0 == nil { $0 = failure } }
+    }
+  }
+
+  func rethrow() throws {
+    if let failure = error.withLock({ $0 }) { throw failure }
   }
 }
