@@ -49,7 +49,7 @@ let package = Package(
 
     .target(
       name: "ThumbprintTestKit",
-      dependencies: ["ThumbprintIndex", "ThumbprintCodes"],
+      dependencies: ["ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "ThumbprintCodesTests",
@@ -63,7 +63,16 @@ let package = Package(
       name: "ThumbprintStorageTests",
       dependencies: [
         "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "ThumbprintTestKit",
+        "thumbprint-crash-child",
       ],
+      swiftSettings: swiftSettings),
+    // Works on a store until a test of ThumbprintStorageTests kills it.
+    .executableTarget(
+      name: "thumbprint-crash-child",
+      dependencies: [
+        "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "ThumbprintTestKit",
+      ],
+      path: "Tests/CrashChild",
       swiftSettings: swiftSettings),
     .testTarget(
       name: "EndToEndTests",

@@ -13,11 +13,17 @@ public enum LoadBenchmark {
     public var shardCount: Int
     /// Bytes of a record: 576.
     public var recordByteCount: Int
-    /// To write and sync the plain file, best of the runs before and after the load.
+    /// To write and sync the plain file: the mean of one run before and one after the load,
+    /// since the speed of a shared disk changes while one looks.
     public var plainSeconds: Double
+    public var plainSecondsBefore: Double
+    public var plainSecondsAfter: Double
     /// Until every record was durable, indexed and checked against the digest of the dataset.
     public var loadSeconds: Double
     public var sealingSeconds: Double
+    /// Processor time of the load, all threads, in the program and in the kernel for it.
+    public var userSeconds: Double
+    public var systemSeconds: Double
     public var recordsPerSecond: Double
     /// The speed of the load over that of the plain file; at least 1/3 is the promise.
     public var speedRatio: Double
@@ -59,7 +65,10 @@ public enum LoadBenchmark {
     var report = try load(
       dataset, into: folder + "/store", shardCount: shardCount, profile: profile,
       progress: progress)
-    report.plainSeconds = min(before, try writePlainFile(dataset, to: folder + "/plain"))
+    let after = try writePlainFile(dataset, to: folder + "/plain")
+    report.plainSecondsBefore = before
+    report.plainSecondsAfter = after
+    report.plainSeconds = (before + after) / 2
     report.speedRatio = report.plainSeconds / report.loadSeconds
     return report
   }
@@ -164,7 +173,10 @@ public enum LoadBenchmark {
     let written = after.writtenByteCount - before.writtenByteCount
     return Report(
       recordCount: dataset.count, shardCount: shardCount, recordByteCount: rowByteCount,
-      plainSeconds: 0, loadSeconds: loaded.seconds, sealingSeconds: loaded.sealingSeconds,
+      plainSeconds: 0, plainSecondsBefore: 0, plainSecondsAfter: 0,
+      loadSeconds: loaded.seconds, sealingSeconds: loaded.sealingSeconds,
+      userSeconds: after.userSeconds - before.userSeconds,
+      systemSeconds: after.systemSeconds - before.systemSeconds,
       recordsPerSecond: Double(dataset.count) / loaded.seconds, speedRatio: 0,
       writtenByteCount: written,
       writtenPerRecordByte: Double(written) / Double(dataset.count * rowByteCount),
@@ -179,6 +191,8 @@ public enum LoadBenchmark {
 private struct ProcessCounters {
   var writtenByteCount = 0
   var deviceByteCount = 0
+  var userSeconds = 0.0
+  var systemSeconds = 0.0
 
   static func now() -> ProcessCounters {
     var counters = ProcessCounters()
@@ -189,12 +203,17 @@ private struct ProcessCounters {
       if parts[0] == "wchar:" { counters.writtenByteCount = value }
       if parts[0] == "write_bytes:" { counters.deviceByteCount = value }
     }
+    let usage = usage()
+    counters.userSeconds = Double(usage.ru_utime.tv_sec) + Double(usage.ru_utime.tv_usec) / 1e6
+    counters.systemSeconds = Double(usage.ru_stime.tv_sec) + Double(usage.ru_stime.tv_usec) / 1e6
     return counters
   }
 
-  static var memoryByteCountMax: Int {
+  static var memoryByteCountMax: Int { usage().ru_maxrss * 1024 }
+
+  private static func usage() -> rusage {
     var usage = rusage()
     getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return usage.ru_maxrss * 1024
+    return usage
   }
 }

@@ -81,6 +81,19 @@ private final class ReadOnlyFile {
 
   /// Both meta pages. LMDB wants both sound, and uses the later.
   func metas() throws -> [LMDBMeta] {
+    // Commits write them in turn, so their transactions are neighbours. A writer in another
+    // process may commit between our two reads; it will not do so every time.
+    for _ in 0..<8 {
+      let metas = try readMetas()
+      let (even, odd) = (metas[0].transactionID, metas[1].transactionID)
+      let areNeighbours = even % 2 == 0 && odd % 2 == 1 && (odd == even &+ 1 || even == odd &+ 1)
+      if areNeighbours || (even == 0 && odd == 0) { return metas }
+    }
+    throw StoreError.corrupt(
+      path: path, "the meta pages", expected: "two transactions in a row", found: "others")
+  }
+
+  private func readMetas() throws -> [LMDBMeta] {
     let pageByteCount = Int(sysconf(Int32(_SC_PAGESIZE)))
     guard byteCount >= 2 * pageByteCount else {
       throw StoreError.corrupt(

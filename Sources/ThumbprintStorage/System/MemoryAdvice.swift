@@ -15,6 +15,11 @@ enum MemoryAdvice {
     advise(bytes, populateRead, inner: false)
   }
 
+  /// The memory of the machine.
+  static var physicalByteCount: Int {
+    sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))
+  }
+
   private static func advise(_ bytes: UnsafeRawBufferPointer, _ advice: Int32, inner: Bool) {
     guard let base = bytes.baseAddress else { return }
     let page = UInt(sysconf(Int32(_SC_PAGESIZE)))

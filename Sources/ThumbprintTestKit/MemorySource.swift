@@ -2,17 +2,25 @@ import ThumbprintCodes
 import ThumbprintStorage
 
 /// Records of an array, as a source to load from.
-struct MemorySource: RecordSource {
-  var records: [Record]
-  var coder: CoderIdentity?
-  var expectedDigest: RecordDigest?
+package struct MemorySource: RecordSource {
+  package var records: [Record]
+  package var coder: CoderIdentity?
+  package var expectedDigest: RecordDigest?
 
-  var path: String { "memory" }
-  var count: Int { records.count }
+  package init(
+    records: [Record], coder: CoderIdentity? = nil, expectedDigest: RecordDigest? = nil
+  ) {
+    self.records = records
+    self.coder = coder
+    self.expectedDigest = expectedDigest
+  }
 
-  func id(at row: Int) -> ItemID { records[row].id }
+  package var path: String { "memory" }
+  package var count: Int { records.count }
 
-  func forEachSourceRow(in rows: Range<Int>, _ body: (SourceRow) throws -> Void) throws {
+  package func id(at row: Int) -> ItemID { records[row].id }
+
+  package func forEachSourceRow(in rows: Range<Int>, _ body: (SourceRow) throws -> Void) throws {
     for row in rows {
       let record = records[row]
       let tags = TagsJSON.encode(record.tags)
@@ -33,5 +41,5 @@ struct MemorySource: RecordSource {
     }
   }
 
-  func releaseMemory(of rows: Range<Int>) {}
+  package func releaseMemory(of rows: Range<Int>) {}
 }
