@@ -38,6 +38,11 @@ public enum LoadBenchmark {
     public var openSeconds: Double
     public var warmSeconds: Double
     public var firstQuerySeconds: Double
+    /// Of queries not asked before, the median.
+    public var querySeconds: Double
+    /// To replace one record durably, and to answer the query after it, medians.
+    public var upsertSeconds: Double
+    public var queryAfterUpsertSeconds: Double
     public var fileByteCount: Int
     public var indexByteCount: Int
     public var digest: String
@@ -66,6 +71,7 @@ public enum LoadBenchmark {
       dataset, into: folder + "/store", shardCount: shardCount, profile: profile,
       progress: progress)
     let after = try writePlainFile(dataset, to: folder + "/plain")
+    try measureWrites(folder + "/store", dataset, into: &report)
     report.plainSecondsBefore = before
     report.plainSecondsAfter = after
     report.plainSeconds = (before + after) / 2
@@ -182,8 +188,55 @@ public enum LoadBenchmark {
       writtenPerRecordByte: Double(written) / Double(dataset.count * rowByteCount),
       deviceByteCount: after.deviceByteCount - before.deviceByteCount,
       memoryByteCountMax: memory, openSeconds: openSeconds, warmSeconds: warmSeconds,
-      firstQuerySeconds: querySeconds, fileByteCount: stats.fileByteCount,
+      firstQuerySeconds: querySeconds, querySeconds: try medianQuerySeconds(collection, dataset),
+      upsertSeconds: 0, queryAfterUpsertSeconds: 0, fileByteCount: stats.fileByteCount,
       indexByteCount: stats.indexByteCount, digest: stats.digest.description)
+  }
+}
+
+extension LoadBenchmark {
+  private static let sampleCount = 21
+
+  private static func seconds(_ body: () throws -> Void) rethrows -> Double {
+    let start = Date()
+    try body()
+    return Date().timeIntervalSince(start)
+  }
+
+  private static func median(_ values: [Double]) -> Double {
+    values.sorted()[values.count / 2]
+  }
+
+  private static func query(_ dataset: CodedDataset, _ number: Int) -> SearchQuery {
+    SearchQuery(
+      feature: dataset.feature(at: number * 7919 % dataset.count), extent: .nearest(10))
+  }
+
+  private static func medianQuerySeconds(
+    _ collection: LocalCollection, _ dataset: CodedDataset
+  ) throws -> Double {
+    median(
+      try (1...sampleCount).map { number in
+        try seconds { _ = try collection.search(query(dataset, number)) }
+      })
+  }
+
+  private static func measureWrites(
+    _ path: String, _ dataset: CodedDataset, into report: inout Report
+  ) throws {
+    let store = try LocalStore(path: path, access: .readWrite)
+    defer { store.close() }
+    let collection = try store.collection("c")
+    try collection.warm()
+    var upserts: [Double] = []
+    var queries: [Double] = []
+    for number in 1...sampleCount {
+      let record = try dataset.record(at: number * 104_729 % dataset.count)
+      upserts.append(try seconds { _ = try collection.upsert([record]) })
+      queries.append(try seconds { _ = try collection.search(query(dataset, number)) })
+    }
+    report.upsertSeconds = median(upserts)
+    report.queryAfterUpsertSeconds = median(queries)
   }
 }
 

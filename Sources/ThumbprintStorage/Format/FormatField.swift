@@ -1,3 +1,6 @@
+import ThumbprintCodes
+import ThumbprintIndex
+
 /// One field of a fixed layout. The tables of `docs/formats/storage.md` are compared with these.
 package struct FormatField: Sendable, Hashable {
   package let name: String
@@ -24,6 +27,39 @@ package enum FormatLayouts {
     ("log entry", LogLayout.fields, LogLayout.byteCount),
     ("texts", TextLayout.fields, TextLayout.byteCount),
   ]
+
+  /// The bounds of the table of limits.
+  package static let limits: [(name: String, value: Int)] = [
+    ("rows of a block", BlockHeader.rowCountMax),
+    ("rows of a segment", IndexProfile.rowCountMax),
+    ("shards of a collection", StoreLimits.shardCounts.upperBound),
+    ("characters of a collection's name", StoreLimits.nameCharacterCountMax),
+    ("bytes of a name", RecordLimits.nameByteCountMax),
+    ("bytes of the tags of a record", RecordLimits.tagsByteCountMax),
+    ("ids of one delete entry", Shard.deleteCountMax),
+    ("entries of the log", Int(ShardWriter.logEntryCountMax)),
+    ("bytes of the map of a file", LMDBEnvironment.mapByteCountMax),
+  ]
+
+  /// The meta value that the page shows.
+  package static var sampleMeta: [UInt8] {
+    ShardMeta(
+      shardNumber: 1, shardCount: 4, tableCount: 128,
+      permutationSeed: 0x0123_4567_89AB_CDEF, collectionHigh: 0x1122_3344_5566_7788,
+      collectionLow: 0x99AA_BBCC_DDEE_FF00, created: 1_700_000_000, term: 0, sequence: 7,
+      logStart: 3, recordCount: 1_000, nextBlock: 9, nextSegment: 2,
+      digest: RecordDigest(high: 0xFEDC_BA98_7654_3210, low: 0x0F1E_2D3C_4B5A_6978),
+      coder: CoderIdentity("vgg-2")
+    ).encoded()
+  }
+
+  /// The header of a block that the page shows.
+  package static var sampleBlockHeader: [UInt8] {
+    BlockHeader(
+      number: 5, rowCount: 3, flags: .names, sequence: 7, checksums: [1, 2, 3, 4, 5],
+      idMin: 10, idMax: 4_000_000_000
+    ).encoded()
+  }
 }
 
 /// Builds a value, integers little-endian.

@@ -39,7 +39,7 @@ public struct LoadReport: Sendable, Hashable {
   public var replaced = 0
   /// Rows that were stored already with the same content.
   public var skipped = 0
-  /// Rows left out since a later row of the dataset has the same id.
+  /// Rows left out since a later row nearby has the same id; 0 for a valid dataset.
   public var duplicates = 0
   /// Whether the load ended because the caller asked for it; loading again completes it.
   public var wasCancelled = false

@@ -8,18 +8,20 @@ extension LocalCollection {
   /// Loads a coded dataset: reads, prepares and stores at once, in bounded memory; then seals.
   ///
   /// Every row is on disk when `progress` counts it. Rows that are stored already with the same
-  /// content are skipped, so loading again completes what was interrupted. Of several rows with
-  /// one id the last counts. A collection without a coder takes that of the dataset.
+  /// content are skipped, so loading again completes what was interrupted. A collection without
+  /// a coder takes that of the dataset.
   ///
   /// - Parameter progress: Called on this thread, after every batch or so.
   /// - Throws: ``StoreError``: `coderMismatch` before anything is stored; `corrupt` naming the
   ///   dataset if its records are not those of its digest; `diskFull`, after which the collection
-  ///   still opens and answers; `io`. `CodedDatasetError` if names or tags are damaged.
+  ///   still opens and answers; `io`. `CodedDatasetError` before anything is stored if names or
+  ///   tags are damaged or an id comes twice.
   public func load(
     _ dataset: CodedDataset, options: LoadOptions = LoadOptions(),
     progress: (LoadProgress) -> Void = { _ in }
   ) throws -> LoadReport {
-    try load(source: dataset, options: options, progress: progress)
+    try dataset.validate()
+    return try load(source: dataset, options: options, progress: progress)
   }
 
   /// Loads records: reads, prepares and stores at once, in bounded memory; then seals.
