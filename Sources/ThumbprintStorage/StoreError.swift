@@ -4,36 +4,37 @@ import Glibc
 public struct StoreError: Error, Sendable, Hashable {
   /// The kind of a failure. New kinds may be added.
   public struct Code: Sendable, Hashable, CustomStringConvertible {
-    private enum Kind: String {
+    /// The kinds, so that a table over them inside this package can be checked for completeness.
+    package enum Value: String, CaseIterable, Sendable {
       case notFound, exists, corrupt, invalid, diskFull, locked, io, coderMismatch
       case unsupportedVersion, cancelled, closed
     }
-    private let kind: Kind
+    package let value: Value
 
     /// There is no such store, collection or file.
-    public static let notFound = Code(kind: .notFound)
+    public static let notFound = Code(value: .notFound)
     /// A collection of this name is there already.
-    public static let exists = Code(kind: .exists)
+    public static let exists = Code(value: .exists)
     /// Stored bytes are damaged; the shard refuses writes.
-    public static let corrupt = Code(kind: .corrupt)
+    public static let corrupt = Code(value: .corrupt)
     /// A value given by the caller is out of its bounds.
-    public static let invalid = Code(kind: .invalid)
+    public static let invalid = Code(value: .invalid)
     /// The disk, or the share of it that this process may use, is full. Nothing is lost.
-    public static let diskFull = Code(kind: .diskFull)
+    public static let diskFull = Code(value: .diskFull)
     /// Another process writes this store, or this process has it open already.
-    public static let locked = Code(kind: .locked)
+    public static let locked = Code(value: .locked)
     /// The operating system failed to read or write.
-    public static let io = Code(kind: .io)
+    public static let io = Code(value: .io)
     /// The codes were made by another coder than those of the collection.
-    public static let coderMismatch = Code(kind: .coderMismatch)
+    public static let coderMismatch = Code(value: .coderMismatch)
     /// The file has a format version that this program does not know.
-    public static let unsupportedVersion = Code(kind: .unsupportedVersion)
+    public static let unsupportedVersion = Code(value: .unsupportedVersion)
     /// The caller asked to stop. What was acknowledged stays.
-    public static let cancelled = Code(kind: .cancelled)
+    public static let cancelled = Code(value: .cancelled)
     /// The store was closed before the operation began.
-    public static let closed = Code(kind: .closed)
+    public static let closed = Code(value: .closed)
 
-    public var description: String { kind.rawValue }
+    public var description: String { value.rawValue }
   }
 
   public var code: Code
