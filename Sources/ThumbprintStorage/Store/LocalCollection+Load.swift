@@ -149,7 +149,13 @@ private final class LoadStorage: Sendable {
 
   func store(_ window: LoadWindow) throws {
     room.wait()
-    try throwFailure()
+    do {
+      try throwFailure()
+    } catch {
+      // A semaphore that goes below the value it was made with ends the process.
+      room.signal()
+      throw error
+    }
     queue.async {
       defer { self.room.signal() }
       do {
