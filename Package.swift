@@ -39,12 +39,17 @@ let package = Package(
       name: "ThumbprintStorage",
       dependencies: ["ThumbprintIndex", "ThumbprintCodes", "CLMDB", "CXXHash"],
       swiftSettings: swiftSettings),
-    .executableTarget(
-      name: "thumbprint",
+    // The commands are a library, so that tests reach their parsing and their texts.
+    .target(
+      name: "ThumbprintCommands",
       dependencies: [
-        "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
+        "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "CXXHash",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
+      swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "thumbprint",
+      dependencies: ["ThumbprintCommands"],
       swiftSettings: swiftSettings),
 
     .target(
@@ -75,8 +80,22 @@ let package = Package(
       path: "Tests/CrashChild",
       swiftSettings: swiftSettings),
     .testTarget(
+      name: "ThumbprintCommandsTests",
+      dependencies: [
+        "ThumbprintCommands", "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: swiftSettings),
+    // Reads the sources and documents of the project itself.
+    .testTarget(
+      name: "ProjectTests",
+      dependencies: [
+        "thumbprint", "ThumbprintCommands", "ThumbprintStorage", "ThumbprintCodes",
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
       name: "EndToEndTests",
-      dependencies: ["thumbprint", "ThumbprintStorage", "ThumbprintCodes", "ThumbprintTestKit"],
+      dependencies: ["thumbprint", "ThumbprintCommands", "ThumbprintCodes"],
       swiftSettings: swiftSettings),
   ],
   cLanguageStandard: .gnu17
