@@ -109,6 +109,16 @@ import Testing
     }
   }
 
+  @Test func everyPageIsInTheIndex() throws {
+    let index = try Project.file("docs/README.md").text
+    for page in try Project.files(in: "docs", endings: [".md"])
+    where page.path != "docs/README.md" && !page.path.hasPrefix("docs/decisions/") {
+      #expect(
+        index.contains("(\(page.path.dropFirst("docs/".count)))"),
+        "\(page.path): not in docs/README.md")
+    }
+  }
+
   /// Calls `body` for each line of everything that people write.
   private func forEachLine(_ body: (Project.File, Int, Substring) throws -> Void) throws {
     let folders = ["Sources", "Tests", "Tools", "docs"]
