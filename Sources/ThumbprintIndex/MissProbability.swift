@@ -49,21 +49,42 @@ package enum MissProbability {
 
   /// P(X > threshold) where X of `width` bits drawn from 4096 are among `distance` ones.
   package static func sketchTail(distance: Int, width: Int, threshold: Int) -> Double {
-    let low = max(threshold + 1, width + distance - FeatureCode.bitCount, 0)
-    let high = min(width, distance)
-    guard low <= high else { return 0 }
-    var term = exp(
-      logChoose(distance, low) + logChoose(FeatureCode.bitCount - distance, width - low)
-        - logChoose(FeatureCode.bitCount, width))
-    var sum = 0.0
-    for value in low...high {
-      sum += term
-      if term < sum * 1e-17, value > width * distance / FeatureCode.bitCount { break }
-      term *=
-        Double(distance - value) * Double(width - value)
-        / (Double(value + 1) * Double(FeatureCode.bitCount - distance - width + value + 1))
+    let total = FeatureCode.bitCount
+    let lowest = max(0, width + distance - total)
+    let highest = min(width, distance)
+    guard threshold < highest else { return 0 }
+    guard threshold >= lowest else { return 1 }
+    func term(_ value: Int) -> Double {
+      exp(
+        logChoose(distance, value) + logChoose(total - distance, width - value)
+          - logChoose(total, width))
     }
-    return min(1, sum)
+    // From the threshold away from the mean terms fall, so that sums end soon; a sum that began
+    // far out on the other side could begin with an underflow and stay 0.
+    let mean = width * distance / total
+    var sum = 0.0
+    if threshold >= mean {
+      var value = threshold + 1
+      var next = term(value)
+      while value <= highest, next > sum * 1e-17 {
+        sum += next
+        next *=
+          Double(distance - value) * Double(width - value)
+          / (Double(value + 1) * Double(total - distance - width + value + 1))
+        value += 1
+      }
+      return min(1, sum)
+    }
+    var value = threshold
+    var next = term(value)
+    while value >= lowest, next > sum * 1e-17 {
+      sum += next
+      next *=
+        Double(value) * Double(total - distance - width + value)
+        / (Double(distance - value + 1) * Double(width - value + 1))
+      value -= 1
+    }
+    return max(0, 1 - sum)
   }
 }
 
