@@ -23,11 +23,15 @@ public struct CommandError: Error, Equatable, Sendable {
     CommandError(.usage, "\(flag): \(problem)", hint: hint)
   }
 
-  /// The same error, with the flag in front whose value led to it.
-  func naming(_ flag: String) -> CommandError {
-    var named = self
-    named.message = "\(flag): \(message)"
-    return named
+  /// Runs `body`; an error of it names the flag whose value led to it.
+  static func naming<R>(_ flag: String, _ body: () throws -> R) throws -> R {
+    do {
+      return try body()
+    } catch {
+      var error = CommandError(any: error)
+      error.message = "\(flag): \(error.message)"
+      throw error
+    }
   }
 
   /// The lines for standard error. Whatever stands in a message, it stays one line.

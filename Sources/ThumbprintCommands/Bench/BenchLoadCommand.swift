@@ -47,7 +47,7 @@ struct BenchLoadCommand: ParsableCommand {
       directory: dir, recordCount: count, shardCount: shards,
       profile: IndexProfile(tableCount: tables)
     ) {
-      progress.moved(to: $0.doneCount, phase: $0.phase == .sealing ? "indexing" : nil)
+      progress.moved(to: $0)
     }
     progress.finish()
     if output.json { return try Console.write(json: report) }

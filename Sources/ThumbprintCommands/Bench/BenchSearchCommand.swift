@@ -91,12 +91,7 @@ struct BenchSearchCommand: ParsableCommand {
   }
 
   private static func dataset(_ path: String, flag: String) throws -> CodedDataset {
-    let dataset: CodedDataset
-    do {
-      dataset = try CodedDataset(path: path)
-    } catch {
-      throw CommandError(any: error).naming(flag)
-    }
+    let dataset = try CommandError.naming(flag) { try CodedDataset(path: path) }
     guard dataset.count > 0 else { throw CommandError(.badData, "\(flag): \(path) has no rows") }
     return dataset
   }

@@ -22,7 +22,7 @@ extension LocalStore {
     do {
       return try collection(name)
     } catch let error as StoreError where [.notFound, .invalid].contains(error.code) {
-      throw CommandError(any: error).naming(flag)
+      return try CommandError.naming(flag) { throw error }
     }
   }
 }

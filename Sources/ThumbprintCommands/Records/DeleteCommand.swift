@@ -53,11 +53,8 @@ struct DeleteCommand: ParsableCommand {
   private static let batchCount = 65_536
 
   private static func read(_ path: String) throws -> [ItemID] {
-    let array: NumpyArray
-    do {
-      array = try NumpyArray(path: path, expecting: [.uint64, .int64], shape: [nil])
-    } catch {
-      throw CommandError(any: error).naming("--ids")
+    let array = try CommandError.naming("--ids") {
+      try NumpyArray(path: path, expecting: [.uint64, .int64], shape: [nil])
     }
     return try array.withUnsafeBytes { bytes in
       try (0..<array.rowCount).map { row in

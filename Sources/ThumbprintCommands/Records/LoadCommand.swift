@@ -41,7 +41,7 @@ struct LoadCommand: ParsableCommand {
         options: LoadOptions(threadCount: threads.count, isCancelled: { Interrupt.isRequested })
       ) {
         durableCount = $0.doneCount
-        progress.moved(to: $0.doneCount, phase: $0.phase == .sealing ? "indexing" : nil)
+        progress.moved(to: $0)
       }
     }
     let result = LoadResult(
@@ -103,5 +103,11 @@ struct LoadResult: Encodable {
     return "loaded \(Text.count(records, "record")) into '\(collection)' in "
       + "\(Text.duration(seconds))\(rate)"
       + (counts.isEmpty ? "" : ": " + counts.joined(separator: ", ")) + "\n"
+  }
+}
+
+extension Progress {
+  func moved(to load: LoadProgress) {
+    moved(to: load.doneCount, phase: load.phase == .sealing ? "indexing" : nil)
   }
 }

@@ -22,12 +22,7 @@ struct QueryCodeOptions: ParsableArguments {
   /// The codes, checked against the other flags; `nil` when none are given.
   func open(metric: SearchMetric) throws -> QueryRows? {
     guard let codes else { return nil }
-    let dataset: CodedDataset
-    do {
-      dataset = try CodedDataset(path: codes)
-    } catch {
-      throw CommandError(any: error).naming("--codes")
-    }
+    let dataset = try CommandError.naming("--codes") { try CodedDataset(path: codes) }
     if metric == .combined, dataset.withUnsafeColumns({ $0.images == nil }) {
       throw CommandError.flag(
         "--metric", "combined compares image codes too, and \(codes) has none",
