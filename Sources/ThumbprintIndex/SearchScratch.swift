@@ -72,6 +72,8 @@ final class SearchScratch {
   private final class Pool: @unchecked Sendable {
     private let free = Locked<[Holder]>([])
 
+    /// Handed from one search to the next, so only one thread at a time has it:
+    /// `@unchecked Sendable` is safe.
     struct Holder: @unchecked Sendable { var scratch: SearchScratch }
 
     func take() -> SearchScratch {

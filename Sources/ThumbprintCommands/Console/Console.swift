@@ -1,0 +1,52 @@
+import Foundation
+import Synchronization
+
+/// The three streams of the process, with errors that are not lost.
+enum Console {
+  /// Writes results to standard output.
+  ///
+  /// - Throws: ``CommandError`` when the stream takes no more, for instance on a full disk.
+  static func write(_ text: String) throws {
+    try write(text, to: STDOUT_FILENO)
+  }
+
+  /// Writes a result as one JSON document and a newline to standard output. Keys are sorted.
+  static func write(json value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try write(String(decoding: encoder.encode(value), as: UTF8.self) + "\n")
+  }
+
+  /// Tells the user something on standard error, as well as that goes.
+  static func note(_ text: String, newline: Bool = true) {
+    try? write(newline ? text + "\n" : text, to: STDERR_FILENO)
+  }
+
+  /// Whether standard error is a terminal, which can redraw a line.
+  static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+
+  /// Columns of the terminal behind standard error; 80 when it does not say.
+  static var columnCount: Int {
+    var size = winsize()
+    guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
+  }
+
+  private static func write(_ text: String, to descriptor: Int32) throws {
+    var text = text
+    try text.withUTF8 { bytes in
+      var rest = bytes[...]
+      while !rest.isEmpty {
+        let part = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(bytes)[rest.indices])
+        let count = Foundation.write(descriptor, part.baseAddress, part.count)
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else {
+          let stream = descriptor == STDOUT_FILENO ? "standard output" : "standard error"
+          throw CommandError(
+            .inputOutput, "\(stream): cannot write: \(String(cString: strerror(errno)))")
+        }
+        rest = rest.dropFirst(count)
+      }
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import Dispatch
+import Foundation
+import Synchronization
+
+/// Turns a first Ctrl-C or SIGTERM into a request that long work looks at between its steps.
+/// A second one ends the process at once, as if there were no handler.
+enum Interrupt {
+  private static let requested = Atomic<Bool>(false)
+
+  /// Whether the user has asked to stop since ``watch()``.
+  static var isRequested: Bool { requested.load(ordering: .relaxed) }
+
+  /// Starts watching, for as long as the returned value lives.
+  static func watch() -> Watch { Watch() }
+
+  final class Watch {
+    private let sources: [any DispatchSourceSignal]
+
+    fileprivate init() {
+      sources = [SIGINT, SIGTERM].map { number in
+        signal(number, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+        source.setEventHandler {
+          Interrupt.requested.store(true, ordering: .relaxed)
+          signal(number, SIG_DFL)
+        }
+        source.resume()
+        return source
+      }
+    }
+
+    deinit {
+      for source in sources { source.cancel() }
+      for number in [SIGINT, SIGTERM] { signal(number, SIG_DFL) }
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import ThumbprintStorage
+
+extension StoreOptions {
+  /// Calls `body` with the open store, and closes it whatever happens.
+  func with<R>(_ access: StoreAccess, _ body: (LocalStore) throws -> R) throws -> R {
+    let store: LocalStore
+    do {
+      store = try LocalStore(path: path, access: access)
+    } catch let error as StoreError where error.code == .notFound && error.hint == nil {
+      throw CommandError(
+        .usage, error.description,
+        hint: "make one with 'thumbprint collection create', or name it with --store")
+    }
+    defer { store.close() }
+    return try body(store)
+  }
+}
+
+extension LocalStore {
+  /// The collection of that name; an error that names the flag when there is none.
+  func named(_ name: String, flag: String) throws -> LocalCollection {
+    do {
+      return try collection(name)
+    } catch let error as StoreError where [.notFound, .invalid].contains(error.code) {
+      throw CommandError(any: error).naming(flag)
+    }
+  }
+}
+
+extension CollectionOptions {
+  /// Calls `body` with the open collection, and closes its store whatever happens.
+  func with<R>(_ access: StoreAccess, _ body: (LocalCollection) throws -> R) throws -> R {
+    try store.with(access) { try body($0.named(name, flag: "--collection")) }
+  }
+}

@@ -1,0 +1,107 @@
+import ArgumentParser
+import ThumbprintCodes
+import ThumbprintStorage
+
+struct LoadCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "load",
+    abstract: "Put the records of a coded dataset into a collection.",
+    discussion: """
+      The dataset is a folder with features.npy and perhaps images.npy, ids.npy,
+      names.txt and tags.jsonl, a single .npy file of codes, or a .bvecs file. Ids
+      default to row numbers. A record whose id is there already is replaced; one with
+      the same content is passed over, so an interrupted load is completed by running
+      it again.
+
+      Examples:
+        thumbprint load demo --collection photos
+        thumbprint load codes.npy --collection photos --json
+      """)
+
+  @Argument(help: ArgumentHelp("What to load.", valueName: "dataset"), completion: .file())
+  var dataset: String
+
+  @OptionGroup var collection: CollectionOptions
+  @OptionGroup var threads: ThreadOptions
+  @OptionGroup var output: OutputOptions
+
+  mutating func run() throws {
+    let source = try CodedDataset(path: dataset, access: .sequential)
+    let watch = Interrupt.watch()
+    defer { withExtendedLifetime(watch) {} }
+    let progress = Progress(
+      "load", total: source.count, noun: "records", quiet: output.log.quiet)
+    var durableCount = 0
+    let report = try collection.with(.readWrite) { collection in
+      output.log.detail(
+        "load: \(Text.count(source.count, "record")) of \(dataset) into '\(collection.name)'")
+      defer { progress.finish() }
+      return try collection.load(
+        source,
+        options: LoadOptions(threadCount: threads.count, isCancelled: { Interrupt.isRequested })
+      ) {
+        durableCount = $0.doneCount
+        progress.moved(to: $0.doneCount, phase: $0.phase == .sealing ? "indexing" : nil)
+      }
+    }
+    let result = LoadResult(
+      dataset: dataset, collection: collection.name, records: source.count,
+      durable: durableCount, report: report)
+    if output.json {
+      try Console.write(json: result)
+    } else if !report.wasCancelled {
+      try Console.write(result.text)
+    }
+    guard !report.wasCancelled else {
+      throw CommandError(
+        .interrupted,
+        "\(Text.grouped(durableCount)) of \(Text.count(source.count, "record")) are on the disk "
+          + "in '\(collection.name)'",
+        hint: "to go on, run the same command again; what is there is passed over")
+    }
+  }
+}
+
+/// What a load did, as `--json` shows it.
+struct LoadResult: Encodable {
+  var dataset: String
+  var collection: String
+  var records: Int
+  /// Rows of the dataset that are on the disk; all, unless the load was interrupted.
+  var durable: Int
+  var added: Int
+  var replaced: Int
+  var skipped: Int
+  var duplicates: Int
+  var interrupted: Bool
+  var seconds: Double
+  var sealingSeconds: Double
+  /// Of the rows that were read.
+  var digest: String
+
+  init(dataset: String, collection: String, records: Int, durable: Int, report: LoadReport) {
+    self.dataset = dataset
+    self.collection = collection
+    self.records = records
+    self.durable = durable
+    added = report.added
+    replaced = report.replaced
+    skipped = report.skipped
+    duplicates = report.duplicates
+    interrupted = report.wasCancelled
+    seconds = report.seconds
+    sealingSeconds = report.sealingSeconds
+    digest = report.digest.description
+  }
+
+  var text: String {
+    let counts = [
+      (added, "added"), (replaced, "replaced"), (skipped, "there already"),
+      (duplicates, "left out for a later row with the same id"),
+    ].filter { $0.0 > 0 }.map { "\(Text.grouped($0.0)) \($0.1)" }
+    let rate = seconds > 0 ? " (\(Text.grouped(Int(Double(records) / seconds)))/s)" : ""
+    return "loaded \(Text.count(records, "record")) into '\(collection)' in "
+      + "\(Text.duration(seconds))\(rate)"
+      + (counts.isEmpty ? "" : ": " + counts.joined(separator: ", ")) + "\n"
+  }
+}

@@ -1,0 +1,151 @@
+import ArgumentParser
+import ThumbprintCodes
+import ThumbprintIndex
+import ThumbprintStorage
+
+struct QueryCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "query",
+    abstract: "Find the records nearest to a code, and say what was proved.",
+    discussion: """
+      Distances are counted in bits. Records at the same distance come in the order
+      of their ids, so an answer is the same bytes wherever it comes from.
+
+      Examples:
+        thumbprint query --collection photos --id 17 -k 4
+        thumbprint query --collection photos --codes queries.npy --row 0 --explain
+        thumbprint query --collection photos --codes queries.npy -k 10 --out answers
+        thumbprint query --collection photos --id 17 --within 400 --promise exact
+      """)
+
+  @OptionGroup var collection: CollectionOptions
+  @OptionGroup var codes: QueryCodeOptions
+
+  @Option(help: ArgumentHelp("Ask for what is near this record.", valueName: "id"))
+  var id: UInt64?
+
+  @OptionGroup var search: SearchOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Write ids.npy (queries × k, uint64) and distances.npy (uint16) into this folder.",
+      valueName: "dir"),
+    completion: .directory)
+  var out: String?
+
+  @OptionGroup var threads: ThreadOptions
+
+  @Flag(help: "Show all of the certificate of each answer.")
+  var explain = false
+
+  @OptionGroup var output: OutputOptions
+
+  mutating func validate() throws {
+    guard (codes.codes == nil) != (id == nil) else {
+      throw ValidationError(
+        codes.codes == nil
+          ? "nothing to look for: give --codes FILE or --id N"
+          : "--id: cannot be given together with --codes")
+    }
+    if out != nil {
+      if search.within != nil {
+        throw ValidationError("--out: writes k columns, so it cannot be given with --within")
+      }
+      if explain { throw ValidationError("--explain: cannot be given together with --out") }
+      if output.json { throw ValidationError("--json: cannot be given together with --out") }
+    }
+  }
+
+  mutating func run() throws {
+    let terms = try search.terms
+    let codes = try codes.open(metric: terms.metric)
+    try collection.with(.readOnly) { collection in
+      let source = try codes.map(QuerySource.rows) ?? recordSource(in: collection)
+      try source.requireCoder(of: collection.info)
+      if let out {
+        try writeArrays(of: source, terms: terms, from: collection, to: out)
+      } else {
+        try show(source, terms: terms, from: collection)
+      }
+    }
+  }
+
+  private func recordSource(in collection: LocalCollection) throws -> QuerySource {
+    guard let id else { preconditionFailure("validate() lets no query pass without a code") }
+    guard let record = try collection.records([ItemID(id)]).first.flatMap(\.self) else {
+      throw CommandError.flag("--id", "no record with id \(id) in '\(self.collection.name)'")
+    }
+    return .record(record)
+  }
+
+  /// Answers everything, then prints it as a table or JSON.
+  private func show(
+    _ source: QuerySource, terms: SearchTerms, from collection: LocalCollection
+  ) throws {
+    guard source.count <= Self.shownCountMax else {
+      throw CommandError.flag(
+        "--codes",
+        "\(Text.grouped(source.count)) rows are more than the "
+          + "\(Text.grouped(Self.shownCountMax)) that are shown",
+        hint: "write the answers with --out DIR, or choose one row with --row")
+    }
+    let start = Progress.now
+    let queries = (0..<source.count).map { source.query($0, terms: terms) }
+    let answers =
+      queries.count == 1
+      ? [try collection.search(queries[0])]
+      : try collection.search(batch: queries, threadCount: threads.count)
+    let seconds = Progress.now - start
+    var names: [ItemID: String] = [:]
+    for answer in answers {
+      let ids = answer.matches.map(\.id).filter { names[$0] == nil }
+      for record in try collection.records(ids) {
+        if let record, let name = record.name { names[record.id] = name }
+      }
+    }
+    let results = QueryResults(
+      source: source, terms: terms, answers: answers, names: names, seconds: seconds)
+    if output.json {
+      try Console.write(json: results.report(collection: self.collection.name))
+    } else {
+      try Console.write(results.text(explain: explain))
+    }
+  }
+
+  /// Answers in batches, each written as soon as it is there, so that any number of queries
+  /// takes bounded memory.
+  private func writeArrays(
+    of source: QuerySource, terms: SearchTerms, from collection: LocalCollection,
+    to folder: String
+  ) throws {
+    guard case .nearest(let k) = terms.extent else {
+      preconditionFailure("validate() lets --out pass only with -k")
+    }
+    let arrays = try AnswerArrays(folder: folder, k: k)
+    let progress = Progress(
+      "query", total: source.count, noun: "queries", quiet: output.log.quiet)
+    let watch = Interrupt.watch()
+    defer { withExtendedLifetime(watch) {} }
+    for start in stride(from: 0, to: source.count, by: Self.batchCount) {
+      if Interrupt.isRequested {
+        progress.finish()
+        throw CommandError(.interrupted, "nothing was written to '\(folder)'")
+      }
+      let end = min(start + Self.batchCount, source.count)
+      let answers = try collection.search(
+        batch: (start..<end).map { source.query($0, terms: terms) }, threadCount: threads.count)
+      for answer in answers { try arrays.append(answer.matches) }
+      progress.moved(to: end)
+    }
+    try arrays.finish()
+    progress.finish()
+    output.log.note(
+      "answered \(Text.count(source.count, "query", plural: "queries")) in "
+        + "\(Text.duration(progress.elapsed)): \(folder)/ids.npy, \(folder)/distances.npy")
+  }
+
+  /// The most queries whose answers are shown; more go into arrays.
+  private static let shownCountMax = 10_000
+  /// Queries answered between two writes.
+  private static let batchCount = 1024
+}

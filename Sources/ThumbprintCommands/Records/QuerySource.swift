@@ -1,0 +1,97 @@
+import ArgumentParser
+import ThumbprintCodes
+import ThumbprintIndex
+import ThumbprintStorage
+
+/// Codes to look for, from a file or folder.
+struct QueryCodeOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Codes to look for: an array of n × \(FeatureCode.byteCount) uint8, a .bvecs file or a coded dataset.",
+      valueName: "file"),
+    completion: .file())
+  var codes: String?
+
+  @Option(help: ArgumentHelp("Only this row of the codes, from 0.", valueName: "number"))
+  var row: Int?
+
+  mutating func validate() throws {
+    if codes == nil, row != nil { throw ValidationError("--row: needs --codes") }
+  }
+
+  /// The codes, checked against the other flags; `nil` when none are given.
+  func open(metric: SearchMetric) throws -> QueryRows? {
+    guard let codes else { return nil }
+    let dataset: CodedDataset
+    do {
+      dataset = try CodedDataset(path: codes)
+    } catch {
+      throw CommandError(any: error).naming("--codes")
+    }
+    if metric == .combined, dataset.withUnsafeColumns({ $0.images == nil }) {
+      throw CommandError.flag(
+        "--metric", "combined compares image codes too, and \(codes) has none",
+        hint: "give a dataset folder with images.npy, or ask with --id")
+    }
+    guard let row else { return QueryRows(dataset: dataset, rows: 0..<dataset.count) }
+    guard (0..<dataset.count).contains(row) else {
+      let bounds = dataset.count == 0 ? "has no rows" : "has rows 0...\(dataset.count - 1)"
+      throw CommandError.flag("--row", "there is no row \(row): \(codes) \(bounds)")
+    }
+    return QueryRows(dataset: dataset, rows: row..<row + 1)
+  }
+}
+
+/// Rows of a dataset to look for.
+struct QueryRows {
+  var dataset: CodedDataset
+  var rows: Range<Int>
+}
+
+/// What is looked for, one query after another.
+enum QuerySource {
+  case rows(QueryRows)
+  case record(Record)
+
+  var count: Int {
+    switch self {
+    case .rows(let rows): rows.rows.count
+    case .record: 1
+    }
+  }
+
+  /// The row of the file that holds query `number`; `nil` for a record.
+  func row(of number: Int) -> Int? {
+    switch self {
+    case .rows(let rows): rows.rows.lowerBound + number
+    case .record: nil
+    }
+  }
+
+  func query(_ number: Int, terms: SearchTerms) -> SearchQuery {
+    let feature: FeatureCode
+    let image: ImageCode
+    switch self {
+    case .rows(let rows):
+      let row = rows.rows.lowerBound + number
+      (feature, image) = (rows.dataset.feature(at: row), rows.dataset.image(at: row))
+    case .record(let record):
+      (feature, image) = (record.feature, record.image)
+    }
+    return SearchQuery(
+      feature: feature, image: terms.metric == .combined ? image : nil, extent: terms.extent,
+      distanceMax: terms.distanceMax, promise: terms.promise, metric: terms.metric)
+  }
+
+  /// Refuses codes that were made by another coder than those of the collection: their
+  /// distances would mean nothing.
+  func requireCoder(of collection: CollectionInfo) throws {
+    guard case .rows(let rows) = self, let ours = rows.dataset.coder,
+      let theirs = collection.coder, ours != theirs
+    else { return }
+    throw CommandError(
+      .badData,
+      "--codes: \(rows.dataset.path) was made by coder '\(ours)', the records of "
+        + "'\(collection.name)' by '\(theirs)'")
+  }
+}

@@ -1,0 +1,171 @@
+import ArgumentParser
+import ThumbprintCodes
+import ThumbprintIndex
+import ThumbprintStorage
+
+struct VerifyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "verify",
+    abstract: "Answer queries, answer them again by full scan, and compare.",
+    discussion: """
+      Asks with the codes given, or with records of the collection chosen by a seed.
+      Ends with status 65 when a certified or exact answer differs from the full scan,
+      or when the mean recall is below the promise.
+
+      Examples:
+        thumbprint verify --collection photos
+        thumbprint verify --collection photos --codes queries.npy -k 4
+        thumbprint verify --collection photos --sample 200 --promise recall=0.95
+      """)
+
+  @OptionGroup var collection: CollectionOptions
+  @OptionGroup var codes: QueryCodeOptions
+
+  @Option(
+    help: ArgumentHelp("Without --codes: ask with so many records.", valueName: "count"))
+  var sample = 20
+
+  @Option(help: ArgumentHelp("Chooses these records.", valueName: "number"))
+  var seed: UInt64 = 1
+
+  @OptionGroup var search: SearchOptions
+  @OptionGroup var output: OutputOptions
+
+  mutating func validate() throws {
+    guard sample >= 1 else { throw ValidationError("--sample: \(sample) is below 1") }
+  }
+
+  mutating func run() throws {
+    let terms = try search.terms
+    let rows = try codes.open(metric: terms.metric)
+    let verification = try collection.with(.readOnly) { collection in
+      let sources: [QuerySource]
+      if let rows {
+        let source = QuerySource.rows(rows)
+        try source.requireCoder(of: collection.info)
+        sources = [source]
+      } else {
+        sources = try sampledRecords(of: collection).map(QuerySource.record)
+      }
+      return try verify(sources, terms: terms, in: collection)
+    }
+    if output.json {
+      try Console.write(json: verification)
+    } else {
+      try Console.write(verification.text)
+    }
+    if let failure = verification.failure(terms: terms) { throw failure }
+  }
+
+  private func verify(
+    _ sources: [QuerySource], terms: SearchTerms, in collection: LocalCollection
+  ) throws -> Verification {
+    let total = sources.reduce(0) { $0 + $1.count }
+    let progress = Progress("verify", total: total, noun: "queries", quiet: output.log.quiet)
+    defer { progress.finish() }
+    var verification = Verification(
+      collection: self.collection.name, promise: terms.promise.flag)
+    var (searches, scans) = (Timings(), Timings())
+    for source in sources {
+      for number in 0..<source.count {
+        let query = source.query(number, terms: terms)
+        let searchWatch = Stopwatch()
+        let matches = try collection.search(query).matches
+        searches.append(nanoseconds: searchWatch.nanoseconds)
+        let scanWatch = Stopwatch()
+        let truth = try collection.fullScan(query)
+        scans.append(nanoseconds: scanWatch.nanoseconds)
+        verification.add(matches, truth: truth, label: source.label(of: number))
+        progress.moved(to: verification.queries)
+      }
+    }
+    verification.medianMs = searches.median
+    verification.fullScanMedianMs = scans.median
+    return verification
+  }
+
+  /// Records drawn with equal chances in one pass (reservoir sampling).
+  private func sampledRecords(of collection: LocalCollection) throws -> [Record] {
+    var generator = SplitMix64(seed: seed)
+    var sampled: [Record] = []
+    var seen = 0
+    try collection.forEachRecord { record in
+      seen += 1
+      if sampled.count < sample {
+        sampled.append(record)
+      } else {
+        let place = Int.random(in: 0..<seen, using: &generator)
+        if place < sample { sampled[place] = record }
+      }
+    }
+    return sampled
+  }
+}
+
+/// What `verify` found, as `--json` shows it.
+struct Verification: Encodable {
+  var collection: String
+  var promise: String
+  var queries = 0
+  /// Answers that are those of the full scan, match by match.
+  var equal = 0
+  /// Mean over the queries of the share of answers that are as near as the true ones.
+  var recall = 0.0
+  /// The first queries whose answers differ.
+  var different: [String] = []
+  var medianMs = 0.0
+  var fullScanMedianMs = 0.0
+
+  private static let differentCountMax = 10
+
+  init(collection: String, promise: String) {
+    self.collection = collection
+    self.promise = promise
+  }
+
+  mutating func add(_ matches: [SearchMatch], truth: [SearchMatch], label: String) {
+    let found = SearchEvaluation.recall(of: matches, truth: truth)
+    recall += (found - recall) / Double(queries + 1)
+    queries += 1
+    if matches == truth {
+      equal += 1
+    } else if different.count < Self.differentCountMax {
+      different.append(label)
+    }
+  }
+
+  var text: String {
+    guard queries > 0 else { return "nothing to ask with: '\(collection)' is empty\n" }
+    return "verified \(Text.count(queries, "query", plural: "queries")), \(promise): "
+      + "\(Text.grouped(equal)) equal to the full scan, recall \(Text.fixed(recall, 4))\n"
+      + "median \(Text.duration(medianMs / 1000)) a query, "
+      + "\(Text.duration(fullScanMedianMs / 1000)) by full scan\n"
+  }
+
+  /// Why the promise was not kept; `nil` when it was.
+  func failure(terms: SearchTerms) -> CommandError? {
+    switch terms.promise {
+    case .certified, .exact:
+      guard equal < queries else { return nil }
+      return CommandError(
+        .badData,
+        "\(Text.grouped(queries - equal)) of \(Text.count(queries, "answer")) differ from the full "
+          + "scan: \(different.joined(separator: ", "))",
+        hint: "run 'thumbprint check --collection \(collection)'; if it finds nothing, report this")
+    case .recall(let share):
+      guard queries > 0, recall < share else { return nil }
+      return CommandError(
+        .badData, "recall is \(Text.fixed(recall, 4)), below the promise of \(share)",
+        hint: queries < 1000 ? "the promise is one on average: try with more queries" : nil)
+    }
+  }
+}
+
+extension QuerySource {
+  fileprivate func label(of number: Int) -> String {
+    switch self {
+    case .rows: "row \(row(of: number) ?? number)"
+    case .record(let record): "id \(record.id)"
+    }
+  }
+}

@@ -1,0 +1,187 @@
+import Glibc
+import ThumbprintCodes
+import ThumbprintIndex
+
+/// Rows ready to be stored as one block: in columns, permuted, ascending by id.
+///
+/// `@unchecked Sendable` is safe because threads that fill a batch write different rows of it, or
+/// one fills it all; it is handed on when that is done, and from then on it is only read.
+final class RowBatch: @unchecked Sendable {
+  let rowCount: Int
+  let columns: CodeColumns
+  /// The columns, one after another, as a block holds them.
+  let memory: UnsafeMutableRawBufferPointer
+  /// The hash of every row.
+  private let digests: UnsafeMutableBufferPointer<RecordDigest>
+  private(set) var names = Texts()
+  private(set) var tags = Texts()
+  /// By ``BlockColumn``; empty until ``finish()``.
+  private(set) var checksums: [UInt64] = []
+  private(set) var filledCount = 0
+
+  /// Room for exactly `rowCount` rows, `1...BlockHeader.rowCountMax`.
+  init(rowCount: Int) {
+    precondition((1...BlockHeader.rowCountMax).contains(rowCount), "\(rowCount) rows in a block")
+    self.rowCount = rowCount
+    memory = UnsafeMutableRawBufferPointer.allocate(
+      byteCount: CodeColumns.rowByteCount * rowCount, alignment: 64)
+    guard let start = memory.baseAddress else { preconditionFailure("memory has an address") }
+    columns = CodeColumns(rowCount: rowCount, contiguous: UnsafeRawPointer(start))
+    digests = .allocate(capacity: rowCount)
+    digests.initialize(repeating: RecordDigest())
+  }
+
+  deinit {
+    memory.deallocate()
+    digests.deallocate()
+  }
+
+  func id(_ row: Int) -> ItemID { columns.id(ofRow: row) }
+
+  /// Writes the codes of one row, as they came, in its place. Different rows may be written by
+  /// different threads at once; names and tags are then given by ``setTexts(names:tags:)``.
+  ///
+  /// - Returns: The hash of the record.
+  @discardableResult
+  func setCodes(
+    _ row: Int, id: ItemID, feature: UnsafeRawPointer, image: UnsafeRawPointer,
+    name: UnsafeRawBufferPointer, tags: UnsafeRawBufferPointer, permutation: BitPermutation
+  ) -> RecordDigest {
+    precondition(row >= 0 && row < rowCount, "no row \(row) in \(rowCount)")
+    guard let start = memory.baseAddress else { return RecordDigest() }
+    withUnsafeTemporaryAllocation(byteCount: FeatureCode.byteCount, alignment: 64) { code in
+      guard let code = code.baseAddress else { return }
+      permutation.permute(feature, to: code)
+      CodeColumns.write(
+        permutedCode: code, image: image, id: id, atRow: row, ofRows: rowCount, in: start)
+    }
+    let digest = RecordDigest.of(id: id, feature: feature, image: image, name: name, tags: tags)
+    digests[row] = digest
+    return digest
+  }
+
+  /// Ends what ``setCodes(_:id:feature:image:name:tags:permutation:)`` began: the names and the
+  /// tags of all rows, or none of any.
+  func setTexts(names: Texts, tags: Texts) {
+    precondition(
+      (names.isEmpty || names.rowCount == rowCount) && (tags.isEmpty || tags.rowCount == rowCount),
+      "texts of other rows than \(rowCount)")
+    self.names = names
+    self.tags = tags
+    filledCount = rowCount
+  }
+
+  /// Adds the next row from a code as it came.
+  func append(
+    id: ItemID, feature: UnsafeRawPointer, image: UnsafeRawPointer,
+    name: UnsafeRawBufferPointer, tags rowTags: UnsafeRawBufferPointer,
+    permutation: BitPermutation
+  ) {
+    setCodes(
+      filledCount, id: id, feature: feature, image: image, name: name, tags: rowTags,
+      permutation: permutation)
+    names.append(name)
+    tags.append(rowTags)
+    filledCount += 1
+  }
+
+  /// Adds a row of another batch.
+  func append(row: Int, of other: RowBatch) {
+    copyCodes(row: row, of: other.columns)
+    other.names.withBytes(ofRow: row) { names.append($0) }
+    other.tags.withBytes(ofRow: row) { tags.append($0) }
+    digests[filledCount] = other.digests[row]
+    filledCount += 1
+  }
+
+  /// Adds a stored row, whose digest nobody needs: it is part of the shard's already.
+  func append(row: Int, of block: BlockView) {
+    copyCodes(row: row, of: block.columns)
+    names.append(block.nameBytes(row))
+    tags.append(block.tagBytes(row))
+    filledCount += 1
+  }
+
+  private func copyCodes(row: Int, of source: CodeColumns) {
+    let target = filledCount
+    precondition(target < rowCount, "a batch of \(rowCount) rows is full")
+    for column in BlockColumn.allCases {
+      let count = column.byteCountPerRow
+      UnsafeMutableRawPointer(mutating: column.start(in: columns) + count * target)
+        .copyMemory(from: column.start(in: source) + count * row, byteCount: count)
+    }
+  }
+
+  /// Computes the checksums; the batch is complete.
+  func finish() {
+    precondition(filledCount == rowCount, "\(filledCount) of \(rowCount) rows are there")
+    checksums = BlockColumn.checksums(of: columns)
+  }
+
+  /// The batch of some of the rows, in the same order.
+  func selecting(_ rows: [Int]) -> RowBatch {
+    let result = RowBatch(rowCount: rows.count)
+    for row in rows { result.append(row: row, of: self) }
+    result.finish()
+    return result
+  }
+
+  /// The sum over all rows.
+  var digest: RecordDigest {
+    digests.reduce(into: RecordDigest()) { $0.add($1) }
+  }
+
+  /// The bytes that storing the batch writes, without the pages of the trees.
+  var storedByteCount: Int {
+    BlockHeader.valueByteCount(rowCount: rowCount) + names.bytes.count + tags.bytes.count
+      + (names.isEmpty ? 0 : 4 * rowCount) + (tags.isEmpty ? 0 : 4 * rowCount)
+  }
+
+  /// Whether a row and a stored row of the same id have the same content.
+  func isSame(row: Int, as stored: BlockView, row storedRow: Int) -> Bool {
+    for column in BlockColumn.allCases {
+      let count = column.byteCountPerRow
+      guard
+        memcmp(
+          column.start(in: columns) + count * row,
+          column.start(in: stored.columns) + count * storedRow, count) == 0
+      else { return false }
+    }
+    return names.withBytes(ofRow: row) { $0.elementsEqual(stored.nameBytes(storedRow)) }
+      && tags.withBytes(ofRow: row) { $0.elementsEqual(stored.tagBytes(storedRow)) }
+  }
+}
+
+extension RowBatch {
+  /// The batches of records, sorted, at most ``BlockHeader/rowCountMax`` rows each.
+  /// Of several records with one id the last counts.
+  static func batches(of records: [Record], permutation: BitPermutation) -> [RowBatch] {
+    var last: [ItemID: Int] = [:]
+    for (i, record) in records.enumerated() { last[record.id] = i }
+    let order = last.values.sorted { records[$0].id < records[$1].id }
+    return stride(from: 0, to: order.count, by: BlockHeader.rowCountMax).map { start in
+      let end = min(start + BlockHeader.rowCountMax, order.count)
+      let batch = RowBatch(rowCount: end - start)
+      for i in order[start..<end] { batch.append(records[i], permutation: permutation) }
+      batch.finish()
+      return batch
+    }
+  }
+
+  private func append(_ record: Record, permutation: BitPermutation) {
+    var name = record.name ?? ""
+    let tags = TagsJSON.encode(record.tags)
+    name.withUTF8 { name in
+      tags.withUnsafeBytes { tags in
+        record.feature.withUnsafeBytes { feature in
+          record.image.withUnsafeBytes { image in
+            guard let feature = feature.baseAddress, let image = image.baseAddress else { return }
+            append(
+              id: record.id, feature: feature, image: image, name: UnsafeRawBufferPointer(name),
+              tags: tags, permutation: permutation)
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,3 +1,0 @@
-import CLMDB
-import CXXHash
-import ThumbprintIndex

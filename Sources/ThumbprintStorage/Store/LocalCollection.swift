@@ -1,0 +1,276 @@
+import Dispatch
+import Synchronization
+import ThumbprintCodes
+import ThumbprintIndex
+
+/// A set of records that is searched as one, its shards in this process.
+///
+/// Any thread may call. A search sees every write that was acknowledged before it began.
+public final class LocalCollection: Sendable {
+  public let name: String
+  /// The folder of its files.
+  public let path: String
+  let shards: [Shard]
+  private let manifest: CollectionManifest
+
+  init(folder: String, name: String, readOnly: Bool, limits: MaintenanceLimits) throws {
+    self.name = name
+    path = folder
+    let manifest = try CollectionManifest.read(folder: folder, name: name)
+    self.manifest = manifest
+    var shards: [Shard] = []
+    for number in 0..<manifest.shardCount {
+      let file = folder + "/" + CollectionManifest.shardFileName(number)
+      let shard = try Shard(path: file, readOnly: readOnly, limits: limits)
+      let meta = try shard.meta
+      guard meta.shardNumber == number, meta.shardCount == manifest.shardCount,
+        meta.tableCount == manifest.tableCount,
+        meta.collectionHigh == manifest.idHalves?.high,
+        meta.collectionLow == manifest.idHalves?.low
+      else {
+        throw StoreError.corrupt(
+          path: file, "the shard",
+          expected: "shard \(number) of \(manifest.shardCount) of collection \(manifest.id)",
+          found: "shard \(meta.shardNumber) of \(meta.shardCount) of another")
+      }
+      shards.append(shard)
+    }
+    self.shards = shards
+  }
+
+  func close() {
+    for shard in shards { shard.close() }
+  }
+
+  public var info: CollectionInfo {
+    get throws {
+      let metas = try shards.map { try $0.meta }
+      return CollectionInfo(
+        name: name, shardCount: shards.count,
+        recordCount: metas.reduce(0) { $0 + Int($1.recordCount) },
+        coder: metas.lazy.compactMap(\.coder).first,
+        profile: IndexProfile(tableCount: manifest.tableCount), created: manifest.created)
+    }
+  }
+
+  // MARK: Searching
+
+  /// Answers a query, nearest first in the order (distance, id), on the calling thread.
+  ///
+  /// The chance to be wrong that ``SearchPromise/certified`` leaves is shared among the shards,
+  /// and a shard is asked for nothing farther than what the shards before it have found.
+  ///
+  /// - Throws: ``StoreError``: `invalid` for a query out of bounds, `corrupt`, `closed`, `io`.
+  public func search(_ query: SearchQuery) throws -> SearchAnswer {
+    try Self.check(query)
+    var query = query
+    var joined: SearchAnswer?
+    for shard in shards {
+      let answer = try shard.search(query, missProbability: missProbability)
+      let merged = joined.map { Self.merge($0, answer, extent: query.extent) } ?? answer
+      joined = merged
+      if case .nearest(let k) = query.extent, merged.matches.count == k,
+        let last = merged.matches.last
+      {
+        query.distanceMax = min(query.distanceMax, last.distance)
+      }
+    }
+    return joined ?? SearchAnswer(matches: [], certificate: SearchCertificate())
+  }
+
+  /// Answers many queries, which share passes over memory, in their order.
+  ///
+  /// - Parameter threadCount: The most threads that work, at least 1; each takes a run of the
+  ///   queries through all shards.
+  public func search(batch queries: [SearchQuery], threadCount: Int) throws -> [SearchAnswer] {
+    for query in queries { try Self.check(query) }
+    guard threadCount >= 1 else {
+      throw StoreError(.invalid, "\(threadCount) threads cannot search; give at least 1")
+    }
+    let partCount = max(1, min(threadCount, queries.count))
+    let parts = Mutex([Result<[SearchAnswer], any Error>?](repeating: nil, count: partCount))
+    @Sendable func run(_ part: Int) {
+      let range = queries.count * part / partCount..<queries.count * (part + 1) / partCount
+      let result = Result { try search(part: Array(queries[range])) }
+      parts.withLock { $0[part] = result }
+    }
+    if partCount == 1 {
+      run(0)
+    } else {
+      DispatchQueue.concurrentPerform(iterations: partCount) { run($0) }
+    }
+    return try parts.withLock { $0 }.flatMap { try $0?.get() ?? [] }
+  }
+
+  private func search(part queries: [SearchQuery]) throws -> [SearchAnswer] {
+    var queries = queries
+    var joined: [SearchAnswer] = []
+    for shard in shards {
+      let answers = try shard.search(batch: queries, missProbability: missProbability)
+      joined =
+        joined.isEmpty
+        ? answers
+        : zip(joined, answers).enumerated().map { i, pair in
+          Self.merge(pair.0, pair.1, extent: queries[i].extent)
+        }
+      for (i, answer) in joined.enumerated() {
+        if case .nearest(let k) = queries[i].extent, answer.matches.count == k,
+          let last = answer.matches.last
+        {
+          queries[i].distanceMax = min(queries[i].distanceMax, last.distance)
+        }
+      }
+    }
+    return joined
+  }
+
+  /// The slow twin of ``search(_:)``: compares every record. Exact.
+  public func fullScan(_ query: SearchQuery) throws -> [SearchMatch] {
+    try Self.check(query)
+    var matches = try shards.flatMap { try $0.fullScan(query) }
+    matches.sort()
+    if case .nearest(let k) = query.extent { return Array(matches.prefix(k)) }
+    return matches
+  }
+
+  private var missProbability: Double { 1e-9 / Double(shards.count) }
+
+  private static func merge(
+    _ a: SearchAnswer, _ b: SearchAnswer, extent: SearchQuery.Extent
+  ) -> SearchAnswer {
+    var matches = a.matches + b.matches
+    matches.sort()
+    if case .nearest(let k) = extent { matches = Array(matches.prefix(k)) }
+    var certificate = a.certificate
+    certificate.merge(b.certificate)
+    return SearchAnswer(matches: matches, certificate: certificate)
+  }
+
+  private static func check(_ query: SearchQuery) throws {
+    switch query.extent {
+    case .nearest(let k):
+      guard (1...SearchLimits.nearestCountMax).contains(k) else {
+        throw StoreError(
+          .invalid, "k is \(k), not in 1...\(SearchLimits.nearestCountMax)")
+      }
+    case .within(let radius):
+      guard (0...query.metric.distanceMax).contains(radius) else {
+        throw StoreError(
+          .invalid, "the radius is \(radius), not in 0...\(query.metric.distanceMax)")
+      }
+    }
+    if case .recall(let share) = query.promise, !(share > 0 && share < 1) {
+      throw StoreError(.invalid, "the recall is \(share), not between 0 and 1")
+    }
+    if query.metric == .combined, query.image == nil {
+      throw StoreError(.invalid, "the combined metric needs an image code in the query")
+    }
+    if query.distanceMax < 0 {
+      throw StoreError(.invalid, "the greatest distance is \(query.distanceMax), below 0")
+    }
+  }
+
+  // MARK: Records
+
+  /// The records of ids, in their order; `nil` where there is none.
+  public func records(_ ids: [ItemID]) throws -> [Record?] {
+    var result = [Record?](repeating: nil, count: ids.count)
+    for (number, places) in partition(ids.enumerated(), by: \.element) {
+      let records = try shards[number].records(places.map(\.element))
+      for (place, record) in zip(places, records) { result[place.offset] = record }
+    }
+    return result
+  }
+
+  /// Adds records, in place of those with the same ids; on disk on return.
+  ///
+  /// Of several records with one id the last counts. Records of one shard are added in groups
+  /// of 16,384, each wholly or not at all.
+  ///
+  /// - Throws: ``StoreError``: `invalid` for a name or tags that are too long, before anything
+  ///   is written; `diskFull`, `corrupt`, `io`.
+  public func upsert(_ records: [Record]) throws -> WriteReceipt {
+    for record in records { try Self.check(record) }
+    var receipt = WriteReceipt()
+    for (number, part) in partition(records, by: \.id) {
+      receipt.add(try shards[number].upsert(part))
+    }
+    return receipt
+  }
+
+  /// Deletes the records of ids; on disk on return. An id given twice counts once.
+  public func delete(_ ids: [ItemID]) throws -> WriteReceipt {
+    var receipt = WriteReceipt()
+    for (number, part) in partition(ids, by: \.self) {
+      receipt.add(try shards[number].delete(part))
+    }
+    return receipt
+  }
+
+  private static func check(_ record: Record) throws {
+    let nameByteCount = record.name?.utf8.count ?? 0
+    guard nameByteCount <= RecordLimits.nameByteCountMax else {
+      throw StoreError(
+        .invalid,
+        "the name of record \(record.id) has \(nameByteCount) bytes; the most is "
+          + "\(RecordLimits.nameByteCountMax)")
+    }
+    let tagsByteCount = record.tags.isEmpty ? 0 : TagsJSON.encode(record.tags).count
+    guard tagsByteCount <= RecordLimits.tagsByteCountMax else {
+      throw StoreError(
+        .invalid,
+        "the tags of record \(record.id) have \(tagsByteCount) bytes; the most is "
+          + "\(RecordLimits.tagsByteCountMax)")
+    }
+  }
+
+  private func partition<S: Sequence>(
+    _ elements: S, by id: (S.Element) -> ItemID
+  ) -> [(Int, [S.Element])] {
+    var parts = [[S.Element]](repeating: [], count: shards.count)
+    for element in elements {
+      parts[ShardHash.shard(of: id(element), count: shards.count)].append(element)
+    }
+    return parts.enumerated().filter { !$0.element.isEmpty }.map { ($0.offset, $0.element) }
+  }
+
+  /// Visits every record of one state of each shard, in ascending order of id.
+  public func forEachRecord(_ body: (Record) throws -> Void) throws {
+    var walks = try shards.map { try $0.recordWalk() }
+    while true {
+      var least: Int?
+      for i in walks.indices {
+        guard let id = walks[i].nextID else { continue }
+        if let current = least, let currentID = walks[current].nextID, currentID <= id { continue }
+        least = i
+      }
+      guard let least else { return }
+      try body(try walks[least].next())
+    }
+  }
+
+  // MARK: Upkeep
+
+  public func stats() throws -> CollectionStats {
+    CollectionStats(info: try info, shards: try shards.map { try $0.stats() })
+  }
+
+  /// Seals what is recent where it is enough for a segment, and merges what there is to merge.
+  /// Waits for it; searches and writes go on meanwhile.
+  public func seal() throws {
+    for shard in shards { try shard.settle() }
+  }
+
+  /// Drops all rows that were deleted or replaced, and merges segments up to their greatest
+  /// size. Writes everything that it touches anew. Files keep their length; the space is used
+  /// again.
+  public func compact() throws {
+    for shard in shards { try shard.compact() }
+  }
+
+  /// Gets ready to answer the first query as fast as any other: makes what is kept in fast
+  /// memory and brings the tables into the map of this process.
+  public func warm() throws {
+    for shard in shards { try shard.warm() }
+  }
+}

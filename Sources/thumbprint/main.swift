@@ -1,0 +1,3 @@
+import ThumbprintCommands
+
+ThumbprintProgram.run()

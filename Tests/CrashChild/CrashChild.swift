@@ -1,0 +1,128 @@
+import Foundation
+import Glibc
+import ThumbprintCodes
+import ThumbprintIndex
+import ThumbprintStorage
+import ThumbprintTestKit
+
+/// Works on a store and tells of every operation when it is acknowledged, until it is killed; or
+/// fills a store until the disk takes no more. Started by the tests of the storage.
+@main struct CrashChild {
+  static func main() {
+    let arguments = CommandLine.arguments
+    do {
+      switch arguments.dropFirst().first {
+      case "work" where arguments.count == 4:
+        try work(path: arguments[2], seed: UInt64(arguments[3]) ?? 0)
+      case "fill" where arguments.count == 4:
+        try fill(path: arguments[2], byteCountMax: Int(arguments[3]) ?? 0)
+      case "fill-raw" where arguments.count == 4:
+        try fillRaw(path: arguments[2], byteCountMax: Int(arguments[3]) ?? 0)
+      default: tell("usage: work STORE SEED | fill STORE BYTES | fill-raw FILE BYTES")
+      }
+    } catch {
+      tell("error \(error)")
+      exit(1)
+    }
+  }
+
+  /// One line, handed to the kernel at once: what is buffered here dies with the process.
+  private static func tell(_ line: String) {
+    var bytes = Array((line + "\n").utf8)
+    let count = bytes.count
+    _ = bytes.withUnsafeMutableBytes { write(STDOUT_FILENO, $0.baseAddress, count) }
+  }
+
+  private static func work(path: String, seed: UInt64) throws {
+    let store = try LocalStore(path: path, access: .readWrite, limits: .tiny)
+    let collection = try store.collection("c")
+    tell("open")
+    for number in 0... {
+      try apply(StoreOperation.make(seed: seed, number: number), to: collection)
+      tell("done \(number)")
+    }
+  }
+
+  private static func apply(
+    _ operation: StoreOperation, to collection: LocalCollection
+  ) throws {
+    switch operation {
+    case .upsert(let records): _ = try collection.upsert(records)
+    case .delete(let ids): _ = try collection.delete(ids)
+    case .load(let records):
+      _ = try collection.load(source: MemorySource(records: records), options: LoadOptions()) {
+        _ in
+      }
+    case .seal: try collection.seal()
+    case .compact: try collection.compact()
+    }
+  }
+
+  /// Keeps files of this process from growing beyond a size: a disk of that size, for a process.
+  private static func limitFiles(to byteCount: Int) {
+    if byteCount == 0 { return }
+    signal(SIGXFSZ, SIG_IGN)
+    var limit = rlimit(rlim_cur: rlim_t(byteCount), rlim_max: rlim_t(byteCount))
+    setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+  }
+
+  /// Loads until the disk is full; then the store must open, answer, delete and check.
+  private static func fill(path: String, byteCountMax: Int) throws {
+    limitFiles(to: byteCountMax)
+    var store = try LocalStore(path: path, access: .readWrite, limits: .tiny)
+    try store.createCollection("c", shardCount: 2, profile: .small, coder: nil)
+    var generator = RecordGenerator(seed: 1)
+    var stored: [ItemID: Record] = [:]
+    var failure: StoreError?
+    while failure == nil {
+      let records = (0..<500).map { generator.record(id: ItemID(UInt64(stored.count + $0))) }
+      do {
+        _ = try store.collection("c").load(
+          source: MemorySource(records: records), options: LoadOptions()
+        ) { _ in }
+        for record in records { stored[record.id] = record }
+      } catch let error as StoreError {
+        failure = error
+      }
+    }
+    tell("failed \(failure.map { "\($0.code) \($0)" } ?? "")")
+    store.close()
+    store = try LocalStore(path: path, access: .readWrite, limits: .tiny)
+    let collection = try store.collection("c")
+    let found = try collection.records(stored.keys.sorted())
+    guard found == stored.keys.sorted().map({ stored[$0] }) else { return tell("lost records") }
+    guard let record = stored.values.first else { return tell("stored nothing") }
+    let answer = try collection.search(
+      SearchQuery(feature: record.feature, extent: .nearest(1)))
+    guard answer.matches.first?.distance == 0 else { return tell("no answer") }
+    let deleted = try collection.delete([record.id]).deleted
+    let report = try collection.check()
+    tell("ok deleted \(deleted) problems \(report.problems.count)")
+  }
+
+  /// Lets the library itself run into the end of the disk, without asking beforehand.
+  private static func fillRaw(path: String, byteCountMax: Int) throws {
+    let environment = try LMDBEnvironment(path: path, databases: ["data"], readOnly: false)
+    limitFiles(to: byteCountMax)
+    let value = [UInt8](repeating: 7, count: 300_000)
+    var count: UInt8 = 0
+    var failure: StoreError?
+    while failure == nil, count < 255 {
+      do {
+        try environment.write { try $0.put(0, [count], value) }
+        count += 1
+      } catch let error as StoreError {
+        failure = error
+      }
+    }
+    tell("failed \(failure.map { "\($0.code)" } ?? "")")
+    try environment.write { _ = try $0.remove(0, [0]) }
+    let transaction = try environment.read()
+    var found = 0
+    try transaction.forEach(0) { _, bytes in
+      if bytes.elementsEqual(value) { found += 1 }
+      return true
+    }
+    tell("ok \(Int(count) - 1 == found)")
+  }
+}

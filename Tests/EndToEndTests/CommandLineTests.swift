@@ -1,0 +1,93 @@
+import Foundation
+import Testing
+
+/// What the program says before it touches a store.
+@Suite struct CommandLineTests {
+  @Test func versionAndHelpAreResults() throws {
+    let sandbox = try Sandbox()
+    #expect(try sandbox.succeed("--version").output.hasPrefix("0."))
+    #expect(try sandbox.succeed("--version", "--verbose").output.contains("\n"))
+    #expect(try sandbox.succeed("query", "--help").output.contains("Examples:"))
+    #expect(try sandbox.succeed().output.contains("query"))
+    for shell in ["bash", "zsh", "fish"] {
+      #expect(try !sandbox.succeed("--generate-completion-script", shell).output.isEmpty)
+    }
+  }
+
+  @Test func wrongFlagsAndValuesAreUsageErrors() throws {
+    let sandbox = try Sandbox()
+    func usage(_ part: String, _ arguments: String...) throws {
+      let outcome = try sandbox.start(arguments).outcome()
+      let first = outcome.errors.split(separator: "\n").first ?? ""
+      #expect(
+        outcome.status == 64 && first.hasPrefix("thumbprint: error: ") && first.contains(part)
+          && outcome.output.isEmpty,
+        "\(arguments): status \(outcome.status), \(outcome.errors)")
+    }
+    try usage("colection", "colection", "list")
+    try usage("--frob", "collection", "list", "--frob")
+    try usage("<name>", "collection", "create")
+    try usage("--collection", "query", "--id", "1")
+    try usage("'x' is invalid for '--id", "query", "-c", "a", "--id", "x")
+    try usage("'--id", "query", "-c", "a", "--id", "-1")
+    try usage("-k: 0 is not in 1...16384", "query", "-c", "a", "--id", "1", "-k", "0")
+    try usage("-k: 16385 is not in", "query", "-c", "a", "--id", "1", "-k", "16385")
+    try usage(
+      "recall=1.5: X has to be above 0 and below 1", "query", "-c", "a", "--id", "1",
+      "--promise", "recall=1.5")
+    try usage("'best' is not certified", "query", "-c", "a", "--id", "1", "--promise", "best")
+    try usage(
+      "--metric: 'cosine' is not feature or combined", "query", "-c", "a", "--id", "1",
+      "--metric", "cosine")
+    try usage(
+      "--within: 4097 is not in 0...4096", "query", "-c", "a", "--id", "1", "--within", "4097")
+    try usage(
+      "--max-distance: 4609 is not in 0...4608", "query", "-c", "a", "--id", "1",
+      "--max-distance", "4609", "--metric", "combined")
+    try usage(
+      "--within: cannot be given together with -k", "query", "-c", "a", "--id", "1", "--within",
+      "4", "-k", "4")
+    try usage("--row: needs --codes", "query", "-c", "a", "--id", "1", "--row", "2")
+    try usage("nothing to look for", "query", "-c", "a")
+    try usage("--id: cannot be", "query", "-c", "a", "--id", "1", "--codes", "f.npy")
+    try usage("--threads: 0", "query", "-c", "a", "--id", "1", "--threads", "0")
+    try usage("--out", "query", "-c", "a", "--id", "1", "--within", "4", "--out", "o")
+    try usage("--quiet", "query", "-c", "a", "--id", "1", "--quiet", "--verbose")
+    try usage("--shards: 0 is not in 1...1024", "collection", "create", "a", "--shards", "0")
+    try usage("--tables: 3 is not one of 0, 64, 128", "collection", "create", "a", "--tables", "3")
+    try usage("--coder: 'A B'", "collection", "create", "a", "--coder", "A B")
+    try usage("nothing to delete", "delete", "-c", "a")
+    try usage("--count: 0", "bench", "generate", "planted", "--count", "0", "--out", "d")
+    try usage(
+      "--flipped: 0.6 is not in 0...0.5", "bench", "generate", "planted", "--count", "1",
+      "--flipped", "0.6", "--out", "d")
+    try usage(
+      "--mode", "bench", "search", "--features", "f", "--queries", "q", "--mode", "double")
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: sandbox.folder.path)
+        .allSatisfy { $0.hasPrefix(".") })
+  }
+
+  @Test func kernelsCanBeChosen() throws {
+    let sandbox = try Sandbox()
+    let kernels = ["THUMBPRINT_KERNELS": "portable"]
+    let version = try sandbox.run("--version", "--verbose", environment: kernels)
+    #expect(version.output.contains("kernels: portable\n"))
+    try sandbox.fail(
+      64, "THUMBPRINT_KERNELS: 'abacus' is not one of portable", "--version",
+      environment: ["THUMBPRINT_KERNELS": "abacus"])
+  }
+
+  @Test func aFullOutputIsAnError() throws {
+    let sandbox = try Sandbox()
+    let shell = Process()
+    shell.executableURL = URL(filePath: "/bin/sh")
+    shell.arguments = [
+      "-c", "'\(Sandbox.program.path)' --help > /dev/full 2> errors; echo $? > status",
+    ]
+    shell.currentDirectoryURL = sandbox.folder
+    try shell.run()
+    shell.waitUntilExit()
+    #expect(try String(contentsOfFile: sandbox.path("status"), encoding: .utf8) == "74\n")
+  }
+}

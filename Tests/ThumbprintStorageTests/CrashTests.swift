@@ -1,0 +1,110 @@
+import Foundation
+import Glibc
+import Testing
+import ThumbprintCodes
+import ThumbprintIndex
+import ThumbprintStorage
+import ThumbprintTestKit
+
+@Suite struct CrashTests {
+  /// A child works on a store and is killed at random moments of loading, sealing, merging,
+  /// deleting and compacting. What it acknowledged must be there, nothing twice, and of the
+  /// operation that was cut short each record is as before or as after.
+  /// `THUMBPRINT_KILLS` gives another number of kills.
+  @Test func acknowledgedOperationsSurviveKilling() throws {
+    let environment = ProcessInfo.processInfo.environment
+    let killCount = environment["THUMBPRINT_KILLS"].flatMap { Int($0) } ?? 10
+    var random = SplitMix64(seed: testSeed())
+    let folder = TemporaryFolder()
+    let path = folder.path + "/store"
+    let first = try LocalStore(path: path, access: .readWrite)
+    try first.createCollection("c", shardCount: 2, profile: .standard, coder: nil)
+    first.close()
+
+    var twin = StoreTwin()
+    var doneCount = 0
+    for _ in 0..<killCount {
+      let seed = random.next()
+      let child = try CrashChildProcess(["work", path, String(seed)])
+      usleep(UInt32.random(in: 5_000...250_000, using: &random))
+      child.killNow()
+      let lines = child.finish()
+      #expect(!lines.contains { $0.hasPrefix("error") }, "\(lines)")
+      let done = lines.filter { $0.hasPrefix("done") }.count
+      doneCount += done
+      for number in 0..<done { twin.apply(StoreOperation.make(seed: seed, number: number)) }
+      var after = twin
+      after.apply(StoreOperation.make(seed: seed, number: done))
+      twin = try expect(path: path, between: twin, and: after)
+    }
+    print("acknowledgedOperationsSurviveKilling: \(doneCount) operations, \(killCount) kills")
+    #expect(doneCount > 0)
+    // Doing the last operations again completes them.
+    let store = try LocalStore(path: path, access: .readWrite, limits: .tiny)
+    let collection = try store.collection("c")
+    let records = Array(twin.records.values)
+    let report = try collection.load(
+      source: MemorySource(records: records), options: LoadOptions()
+    ) { _ in }
+    #expect(report.skipped == records.count)
+    var generator = RecordGenerator(seed: 7)
+    try twin.expectEqual(collection, queries: (0..<5).map { _ in generator.query() })
+  }
+
+  /// The records of the store, each of which is as in `before` or as in `after`.
+  private func expect(
+    path: String, between before: StoreTwin, and after: StoreTwin
+  ) throws -> StoreTwin {
+    let store = try LocalStore(path: path, access: .readWrite, limits: .tiny)
+    defer { store.close() }
+    let collection = try store.collection("c")
+    let report = try collection.check()
+    #expect(report.problems.isEmpty, "\(report.problems)")
+    var found = StoreTwin()
+    try collection.forEachRecord { record in
+      #expect(found.records[record.id] == nil, "\(record.id) is there twice")
+      found.records[record.id] = record
+    }
+    for id in Set(before.records.keys).union(after.records.keys).union(found.records.keys) {
+      let record = found.records[id]
+      #expect(
+        record == before.records[id] || record == after.records[id], "record \(id) is another")
+    }
+    #expect(try collection.stats().digest == found.digest)
+    return found
+  }
+
+  /// A full disk ends a load with a clear error and a store that opens and answers: on a small
+  /// file system where one may be mounted, and by a limit on the size of files anywhere.
+  @Test(arguments: [true, false]) func aFullDiskLosesNothing(mounts: Bool) throws {
+    let folder = TemporaryFolder()
+    let disk = folder.path + "/disk"
+    #expect(mkdir(disk, 0o755) == 0)
+    let isMounted = mounts && mount("tmpfs", disk, "tmpfs", 0, "size=24m") == 0
+    defer { if isMounted { umount2(disk, Int32(MNT_DETACH)) } }
+    let child = try CrashChildProcess(
+      ["fill", disk + "/store", isMounted ? "0" : String(12 << 20)])
+    let lines = child.finish()
+    #expect(lines.count == 2, "\(lines)")
+    #expect(lines.first?.hasPrefix("failed diskFull") == true, "\(lines)")
+    #expect(lines.last == "ok deleted 1 problems 0", "\(lines)")
+  }
+
+  @Test func theLibraryItselfMayMeetTheEndOfTheDisk() throws {
+    let folder = TemporaryFolder()
+    let lines = try CrashChildProcess(
+      ["fill-raw", folder.path + "/file.mdb", String(4 << 20)]
+    ).finish()
+    #expect(lines == ["failed diskFull", "ok true"])
+  }
+}
+
+extension StoreTwin {
+  mutating func apply(_ operation: StoreOperation) {
+    switch operation {
+    case .upsert(let records), .load(let records): _ = upsert(records)
+    case .delete(let ids): _ = delete(ids)
+    case .seal, .compact: break
+    }
+  }
+}
