@@ -23,10 +23,11 @@ struct SegmentHeader: Codable, Sendable, Hashable {
   /// centre: as many quantiles, then the largest one seen.
   var clusterGaps: [Int]
 
-  /// Bits of a key: about 16 rows to a bucket.
+  /// Bits of a key: about 32 rows to a bucket. The longer the key, the rarer a collision of far
+  /// codes and the less far tables can certify; so from a million rows on buckets grow instead.
   static func keyBitCount(rowCount: Int) -> Int {
     let log = Int(log2(Double(max(rowCount, 2))).rounded())
-    return min(20, max(12, log - 4))
+    return log > 21 ? 16 : min(15, max(11, log - 5))
   }
 
   var bucketCount: Int { 1 << keyBitCount }
@@ -59,7 +60,7 @@ struct SegmentHeader: Codable, Sendable, Hashable {
       throw fail("the index belongs to codes permuted otherwise")
     }
     guard IndexProfile.tableCounts.contains(header.tableCount),
-      (12...20).contains(header.keyBitCount), (0...rowCount).contains(header.liveRowCount),
+      (8...20).contains(header.keyBitCount), (0...rowCount).contains(header.liveRowCount),
       (0...65536).contains(header.clusterCount)
     else { throw fail("a count is out of its range") }
     let lists = [header.strangerDistances, header.neighbourDistances, header.clusterGaps]
