@@ -152,11 +152,14 @@ final class RowBatch: @unchecked Sendable {
 extension RowBatch {
   /// The batches of records, sorted, at most ``BlockHeader/rowCountMax`` rows each.
   /// Of several records with one id the last counts.
-  static func batches(of records: [Record], permutation: BitPermutation) -> [RowBatch] {
+  /// Made one at a time, as they are asked for.
+  static func batches(
+    of records: [Record], permutation: BitPermutation
+  ) -> some Sequence<RowBatch> {
     var last: [ItemID: Int] = [:]
     for (i, record) in records.enumerated() { last[record.id] = i }
     let order = last.values.sorted { records[$0].id < records[$1].id }
-    return stride(from: 0, to: order.count, by: BlockHeader.rowCountMax).map { start in
+    return stride(from: 0, to: order.count, by: BlockHeader.rowCountMax).lazy.map { start in
       let end = min(start + BlockHeader.rowCountMax, order.count)
       let batch = RowBatch(rowCount: end - start)
       for i in order[start..<end] { batch.append(records[i], permutation: permutation) }
