@@ -16,4 +16,19 @@ import ThumbprintTestKit
       #expect(permutation.restored(permuted) == code)
     }
   }
+
+  @Test func permutingAGroupEqualsPermutingEach() {
+    var generator = CodeGenerator(seed: 3)
+    let permutation = BitPermutation(seed: 8)
+    let codes = (0..<BitPermutation.groupCount).map { _ in generator.feature() }
+    var bytes: [UInt8] = []
+    for code in codes { code.withUnsafeBytes { bytes.append(contentsOf: $0) } }
+    var permuted = [UInt8](repeating: 0, count: bytes.count)
+    permutation.permuteGroup(&bytes, to: &permuted)
+    for (i, code) in codes.enumerated() {
+      let expected = permutation.permuted(code)
+      let found = permuted[i * FeatureCode.byteCount..<(i + 1) * FeatureCode.byteCount]
+      #expect(expected.withUnsafeBytes { $0.elementsEqual(found) }, "code \(i)")
+    }
+  }
 }

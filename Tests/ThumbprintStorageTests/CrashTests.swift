@@ -51,6 +51,31 @@ import ThumbprintTestKit
     try twin.expectEqual(collection, queries: (0..<5).map { _ in generator.query() })
   }
 
+  /// A reader in another process sees whole states while a writer works.
+  @Test func aReaderBesideAWriterSeesWholeStates() throws {
+    let folder = TemporaryFolder()
+    let path = folder.path + "/store"
+    let first = try LocalStore(path: path, access: .readWrite)
+    try first.createCollection("c", shardCount: 1, profile: .standard, coder: nil)
+    first.close()
+    let child = try CrashChildProcess(["work", path, "9"])
+    var digests: Set<RecordDigest> = []
+    for round in 0..<12 {
+      usleep(20_000)
+      let store = try LocalStore(path: path, access: .readOnly)
+      let collection = try store.collection("c")
+      for _ in 0..<3 {
+        let report = try collection.check()
+        #expect(report.problems.isEmpty, "round \(round): \(report.problems)")
+        digests.insert(report.digest)
+      }
+      store.close()
+    }
+    child.killNow()
+    #expect(!child.finish().contains { $0.hasPrefix("error") })
+    #expect(digests.count > 1)
+  }
+
   /// The records of the store, each of which is as in `before` or as in `after`.
   private func expect(
     path: String, between before: StoreTwin, and after: StoreTwin

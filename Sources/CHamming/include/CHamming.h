@@ -94,6 +94,8 @@ void tp_scan_rows_pair(const void *query0, const void *query1, const void *sketc
 // Bit p of target (bit p % 8 of byte p / 8, 0 the lowest) = bit order[p] of the code, counted the
 // same way; p in 0..<4096.
 void tp_permute(const void *code, const uint16_t *order, void *target);
+/// The same for 64 codes of 512 bytes, one after another; several times faster a code.
+void tp_permute_64(const void *codes, const uint16_t *order, void *targets);
 
 // ---- Hash tables: posting lists of row numbers ----------------------------------------------
 

@@ -36,18 +36,20 @@ package final class LMDBEnvironment: @unchecked Sendable {
   package static let mapByteCountMax = 1 << 40
   private static let mapByteCountMin = 1 << 28
   private static let commitsPerReaderCheck = 64
+  private static let openingAttemptCountMax = 100
 
   /// Opens `path`, and makes it when it is not there and may be written.
   ///
   /// - Parameters:
   ///   - databases: The names of the databases; later calls name one by its place in the list.
   ///   - afterOpening: Runs before any tree of the file is read, with a transaction begun: the
-  ///     library trusts its pages, so whoever does not trust the file looks at them here.
+  ///     library trusts its pages, so whoever does not trust the file looks at them here. Asked
+  ///     again with a new transaction when it says no.
   /// - Throws: ``StoreError``.
   package init(
     path: String, databases: [String], readOnly: Bool,
     mapByteCount: Int = LMDBEnvironment.mapByteCountMax,
-    afterOpening: (_ transactionID: UInt64) throws -> Void = { _ in }
+    afterOpening: (_ transactionID: UInt64) throws -> Bool = { _ in true }
   ) throws {
     self.path = path
     isReadOnly = readOnly
@@ -65,12 +67,15 @@ package final class LMDBEnvironment: @unchecked Sendable {
     }
     var dead: Int32 = 0
     mdb_reader_check(environment, &dead)
-    do {
-      handles = try openDatabases(databases, afterOpening: afterOpening)
-    } catch {
-      // `deinit` runs, since every stored property is set, and closes the environment.
-      throw error
+    // Should this throw, `deinit` closes the environment: every stored property is set.
+    for _ in 0..<Self.openingAttemptCountMax {
+      if let opened = try openDatabases(databases, afterOpening: afterOpening) {
+        handles = opened
+        return
+      }
     }
+    throw StoreError(
+      .locked, "another process commits too fast to look at the file", path: path)
   }
 
   deinit {
@@ -114,8 +119,8 @@ package final class LMDBEnvironment: @unchecked Sendable {
   }
 
   private func openDatabases(
-    _ names: [String], afterOpening: (UInt64) throws -> Void
-  ) throws -> [MDB_dbi] {
+    _ names: [String], afterOpening: (UInt64) throws -> Bool
+  ) throws -> [MDB_dbi]? {
     var transaction: OpaquePointer?
     try check(
       mdb_txn_begin(environment, nil, isReadOnly ? UInt32(MDB_RDONLY) : 0, &transaction),
@@ -124,7 +129,10 @@ package final class LMDBEnvironment: @unchecked Sendable {
     var opened: [MDB_dbi] = []
     do {
       // A write transaction counts as the one after the snapshot that it begins from.
-      try afterOpening(UInt64(mdb_txn_id(transaction)) - (isReadOnly ? 0 : 1))
+      guard try afterOpening(UInt64(mdb_txn_id(transaction)) - (isReadOnly ? 0 : 1)) else {
+        mdb_txn_abort(transaction)
+        return nil
+      }
       for name in names {
         var handle: MDB_dbi = 0
         let status = mdb_dbi_open(

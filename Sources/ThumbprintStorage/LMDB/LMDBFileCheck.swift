@@ -29,13 +29,17 @@ package enum LMDBFileCheck {
 
   /// Checks everything that LMDB reads of the snapshot of a transaction, which must be open, so
   /// that no writer uses its pages again meanwhile.
-  package static func checkSnapshot(_ path: String, transactionID: UInt64) throws -> Summary {
+  ///
+  /// - Returns: `nil` if writers have committed twice since the transaction began, and its meta
+  ///   page is gone: begin another and ask again.
+  package static func checkSnapshot(_ path: String, transactionID: UInt64) throws -> Summary? {
     let file = try ReadOnlyFile(path)
-    // The other meta page may be rewritten by another process at any time; this one is ours.
-    guard let meta = try file.metas().first(where: { $0.transactionID == transactionID }) else {
+    let metas = try file.metas()
+    guard let meta = metas.first(where: { $0.transactionID == transactionID }) else {
+      if metas.contains(where: { $0.transactionID > transactionID }) { return nil }
       throw StoreError.corrupt(
         path: path, "the meta pages", expected: "transaction \(transactionID)",
-        found: "another")
+        found: "an earlier one")
     }
     return try file.withMap { bytes in
       var walk = LMDBWalk(bytes, meta: meta)
@@ -132,8 +136,9 @@ private final class ReadOnlyFile {
     }
     // Pages at the end may be free and never written, so the file may be a little shorter; what
     // a tree uses is held against the size of the file when it is walked.
-    guard meta.lastPage >= 1, meta.lastPage < UInt64(1) << 40 else {
-      throw fault("last page", "1 to 2^40", "\(meta.lastPage)")
+    let pageCountMax = UInt64(LMDBEnvironment.mapByteCountMax / pageByteCount)
+    guard meta.lastPage >= 1, meta.lastPage < pageCountMax else {
+      throw fault("last page", "1 to \(pageCountMax - 1)", "\(meta.lastPage)")
     }
     for tree in [meta.free, meta.main]
     where tree.root != LMDBLayout.noPage

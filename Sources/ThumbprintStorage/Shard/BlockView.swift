@@ -75,7 +75,7 @@ struct BlockView: @unchecked Sendable {
   }
 
   func digest(_ row: Int, permutation: BitPermutation) -> RecordDigest {
-    withUnsafeTemporaryAllocation(byteCount: 2 * FeatureCode.byteCount, alignment: 64) { codes in
+    withUnsafeTemporaryAllocation(byteCount: 2 * FeatureCode.byteCount, alignment: 16) { codes in
       guard let permuted = codes.baseAddress else { return RecordDigest() }
       let code = permuted + FeatureCode.byteCount
       columns.copyPermutedCode(ofRow: row, to: permuted)

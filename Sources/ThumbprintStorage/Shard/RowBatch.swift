@@ -38,30 +38,21 @@ final class RowBatch: @unchecked Sendable {
 
   func id(_ row: Int) -> ItemID { columns.id(ofRow: row) }
 
-  /// Writes the codes of one row, as they came, in its place. Different rows may be written by
-  /// different threads at once; names and tags are then given by ``setTexts(names:tags:)``.
-  ///
-  /// - Returns: The hash of the record.
-  @discardableResult
+  /// Writes the codes of one row in its place. Different rows may be written by different
+  /// threads at once; names and tags are then given by ``setTexts(names:tags:)``.
   func setCodes(
-    _ row: Int, id: ItemID, feature: UnsafeRawPointer, image: UnsafeRawPointer,
-    name: UnsafeRawBufferPointer, tags: UnsafeRawBufferPointer, permutation: BitPermutation
-  ) -> RecordDigest {
+    _ row: Int, id: ItemID, permutedCode: UnsafeRawPointer, image: UnsafeRawPointer,
+    digest: RecordDigest
+  ) {
     precondition(row >= 0 && row < rowCount, "no row \(row) in \(rowCount)")
-    guard let start = memory.baseAddress else { return RecordDigest() }
-    withUnsafeTemporaryAllocation(byteCount: FeatureCode.byteCount, alignment: 64) { code in
-      guard let code = code.baseAddress else { return }
-      permutation.permute(feature, to: code)
-      CodeColumns.write(
-        permutedCode: code, image: image, id: id, atRow: row, ofRows: rowCount, in: start)
-    }
-    let digest = RecordDigest.of(id: id, feature: feature, image: image, name: name, tags: tags)
+    guard let start = memory.baseAddress else { return }
+    CodeColumns.write(
+      permutedCode: permutedCode, image: image, id: id, atRow: row, ofRows: rowCount, in: start)
     digests[row] = digest
-    return digest
   }
 
-  /// Ends what ``setCodes(_:id:feature:image:name:tags:permutation:)`` began: the names and the
-  /// tags of all rows, or none of any.
+  /// Ends what ``setCodes(_:id:permutedCode:image:digest:)`` began: the names and the tags of
+  /// all rows, or none of any.
   func setTexts(names: Texts, tags: Texts) {
     precondition(
       (names.isEmpty || names.rowCount == rowCount) && (tags.isEmpty || tags.rowCount == rowCount),
@@ -77,9 +68,15 @@ final class RowBatch: @unchecked Sendable {
     name: UnsafeRawBufferPointer, tags rowTags: UnsafeRawBufferPointer,
     permutation: BitPermutation
   ) {
-    setCodes(
-      filledCount, id: id, feature: feature, image: image, name: name, tags: rowTags,
-      permutation: permutation)
+    // Aligned to more than 16 bytes the code would not be on the stack.
+    withUnsafeTemporaryAllocation(byteCount: FeatureCode.byteCount, alignment: 16) { code in
+      guard let code = code.baseAddress else { return }
+      permutation.permute(feature, to: code)
+      setCodes(
+        filledCount, id: id, permutedCode: code, image: image,
+        digest: RecordDigest.of(
+          id: id, feature: feature, image: image, name: name, tags: rowTags))
+    }
     names.append(name)
     tags.append(rowTags)
     filledCount += 1
@@ -155,11 +152,14 @@ final class RowBatch: @unchecked Sendable {
 extension RowBatch {
   /// The batches of records, sorted, at most ``BlockHeader/rowCountMax`` rows each.
   /// Of several records with one id the last counts.
-  static func batches(of records: [Record], permutation: BitPermutation) -> [RowBatch] {
+  /// Made one at a time, as they are asked for.
+  static func batches(
+    of records: [Record], permutation: BitPermutation
+  ) -> some Sequence<RowBatch> {
     var last: [ItemID: Int] = [:]
     for (i, record) in records.enumerated() { last[record.id] = i }
     let order = last.values.sorted { records[$0].id < records[$1].id }
-    return stride(from: 0, to: order.count, by: BlockHeader.rowCountMax).map { start in
+    return stride(from: 0, to: order.count, by: BlockHeader.rowCountMax).lazy.map { start in
       let end = min(start + BlockHeader.rowCountMax, order.count)
       let batch = RowBatch(rowCount: end - start)
       for i in order[start..<end] { batch.append(records[i], permutation: permutation) }

@@ -229,8 +229,8 @@ private final class PieceWriter {
       firstRow += block.rowCount
     }
     let merged = PlaceEntry.merge(runs)
-    try merged.map(\.id.littleEndian).withUnsafeBytes { try add(.placeIDs, $0) }
-    try merged.map(\.row.littleEndian).withUnsafeBytes { try add(.placeRows, $0) }
+    try merged.map { $0.id.littleEndian }.withUnsafeBytes { try add(.placeIDs, $0) }
+    try merged.map { $0.row.littleEndian }.withUnsafeBytes { try add(.placeRows, $0) }
   }
 }
 

@@ -69,8 +69,12 @@ extension Shard {
             path: path, error.place, expected: error.expected, found: error.found))
       }
     }
-    let view = try view()
-    try attempt { _ = try LMDBFileCheck.checkSnapshot(path, transactionID: view.transactionID) }
+    var view = try view()
+    try attempt {
+      while try LMDBFileCheck.checkSnapshot(path, transactionID: view.transactionID) == nil {
+        view = try self.view()
+      }
+    }
     var digest = RecordDigest()
     for block in view.blocks {
       try attempt { try block.verify(BlockColumn.allCases) }

@@ -59,7 +59,7 @@ package final class Shard: Sendable {
     let environment = try LMDBEnvironment(
       path: path, databases: ShardDatabase.allCases.map(\.name), readOnly: readOnly
     ) { transactionID in
-      _ = try LMDBFileCheck.checkSnapshot(path, transactionID: transactionID)
+      try LMDBFileCheck.checkSnapshot(path, transactionID: transactionID) != nil
     }
     let view = try ShardView(
       try environment.read(), path: path, permutation: nil, cache: cache)

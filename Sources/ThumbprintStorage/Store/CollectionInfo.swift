@@ -3,7 +3,9 @@ import ThumbprintIndex
 
 /// How a store is opened.
 public enum StoreAccess: Sendable, Hashable {
-  /// Any number of processes at once, beside one that writes.
+  /// Any number of processes at once, beside one that writes. A search sees what is committed
+  /// when it begins; until the next one the file keeps that state, so a reader that idles for
+  /// long beside a busy writer makes the file grow.
   case readOnly
   /// One process at a time; makes the store if there is none.
   case readWrite

@@ -123,23 +123,21 @@ private final class Filling: Sendable {
     var digest = RecordDigest()
     var names: [(Plan.Target, [UInt8])] = []
     var tags: [(Plan.Target, [UInt8])] = []
+    let groups = permutations.map { _ in RowGroup() }
     do {
       try source.forEachSourceRow(in: rows) { row in
+        let hash = RecordDigest.of(
+          id: row.id, feature: row.feature, image: row.image, name: row.name, tags: row.tags)
+        digest.add(hash)
         let target = plan.targets[row.index - base]
-        guard target.shard >= 0 else {
-          digest.add(
-            RecordDigest.of(
-              id: row.id, feature: row.feature, image: row.image, name: row.name,
-              tags: row.tags))
-          return
-        }
-        digest.add(
-          plan.batches[Int(target.shard)][Int(target.batch)].setCodes(
-            Int(target.row), id: row.id, feature: row.feature, image: row.image,
-            name: row.name, tags: row.tags, permutation: permutations[Int(target.shard)]))
+        guard target.shard >= 0 else { return }
+        let shard = Int(target.shard)
+        groups[shard].append(row, target, hash)
+        if groups[shard].isFull { empty(groups[shard], shard) }
         if !row.name.isEmpty { names.append((target, Array(row.name))) }
         if !row.tags.isEmpty { tags.append((target, Array(row.tags))) }
       }
+      for shard in groups.indices { empty(groups[shard], shard) }
     } catch {
       shared.withLock { shared in
         // Of several faults the first in the source is the one to tell.
@@ -156,6 +154,13 @@ private final class Filling: Sendable {
       for (target, text) in tags {
         shared.tags[Int(target.shard)][Int(target.batch)][Int(target.row)] = text
       }
+    }
+  }
+
+  private func empty(_ group: RowGroup, _ shard: Int) {
+    group.empty(permutations[shard]) { target, id, code, image, digest in
+      plan.batches[shard][Int(target.batch)].setCodes(
+        Int(target.row), id: id, permutedCode: code, image: image, digest: digest)
     }
   }
 
@@ -181,5 +186,55 @@ private final class Filling: Sendable {
     if rows.isEmpty { return texts }
     for row in 0..<rowCount { (rows[row] ?? []).withUnsafeBytes { texts.append($0) } }
     return texts
+  }
+}
+
+/// Rows of one shard that wait to be permuted together.
+private final class RowGroup {
+  private struct Row {
+    var target: Plan.Target
+    var id: ItemID
+    var image: ImageCode
+    var digest: RecordDigest
+  }
+
+  /// The codes as they came, then the permuted ones.
+  private let codes: UnsafeMutableRawPointer
+  private var rows: [Row] = []
+
+  private static let byteCount = BitPermutation.groupCount * FeatureCode.byteCount
+
+  init() {
+    codes = .allocate(byteCount: 2 * Self.byteCount, alignment: 64)
+    codes.initializeMemory(as: UInt8.self, repeating: 0, count: 2 * Self.byteCount)
+    rows.reserveCapacity(BitPermutation.groupCount)
+  }
+
+  deinit { codes.deallocate() }
+
+  var isFull: Bool { rows.count == BitPermutation.groupCount }
+
+  func append(_ row: SourceRow, _ target: Plan.Target, _ digest: RecordDigest) {
+    (codes + FeatureCode.byteCount * rows.count).copyMemory(
+      from: row.feature, byteCount: FeatureCode.byteCount)
+    let image = ImageCode(
+      copying: UnsafeRawBufferPointer(start: row.image, count: ImageCode.byteCount))
+    rows.append(Row(target: target, id: row.id, image: image, digest: digest))
+  }
+
+  /// Hands on every row with its permuted code.
+  func empty(
+    _ permutation: BitPermutation,
+    _ body: (Plan.Target, ItemID, UnsafeRawPointer, UnsafeRawPointer, RecordDigest) -> Void
+  ) {
+    let permuted = codes + Self.byteCount
+    if !rows.isEmpty { permutation.permuteGroup(codes, to: permuted) }
+    for (i, row) in rows.enumerated() {
+      row.image.withUnsafeBytes { image in
+        guard let image = image.baseAddress else { return }
+        body(row.target, row.id, permuted + FeatureCode.byteCount * i, image, row.digest)
+      }
+    }
+    rows.removeAll(keepingCapacity: true)
   }
 }

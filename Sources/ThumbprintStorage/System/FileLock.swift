@@ -20,7 +20,12 @@ final class FileLock: Sendable {
     }
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    // Closing alone would leave the lock to a child that another thread is just starting: it has
+    // a copy of the descriptor until it runs its program.
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
 }
 
 /// Changes to folders that survive a crash once they return.
