@@ -63,6 +63,7 @@ struct BatchSearch {
       var undecided: [Int] = []
       for i in plans.indices {
         var search = start(part, query: i, outer: found[i])
+        search.isProbe = true
         let isDecided = search.runIndexed()
         certificates[i].merge(search.certificate)
         if isDecided {

@@ -35,6 +35,8 @@ extension SegmentSearch {
         return true
       }
     }
+    // A probe has met what is near twice, if it is here.
+    if isProbe { return giveUpTables(probed: probed) }
     // Rows met once: they may complete the answer, and else they tighten the bound.
     if plan.missAfter(
       tableCount: probed, voteCount: 1, keyBitCount: header.keyBitCount, matches: matches) != nil

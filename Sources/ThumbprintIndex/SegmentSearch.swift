@@ -15,6 +15,8 @@ struct SegmentSearch {
   /// Whether the bound comes from candidates chosen for being near, so that it hardly matters in
   /// which order others are compared.
   var isBoundTight = false
+  /// Whether other parts of the collection are asked too, before any is searched to the end.
+  var isProbe = false
   /// What tables or clusters met without keeping the promise: matches, though perhaps not all.
   var probed: TopMatches?
   /// Rows in the pool of a search for a bound, and the sketch distance up to which more enter.
