@@ -1,78 +1,127 @@
 import CHamming
 import ThumbprintCodes
 
-extension IndexSnapshot {
-  /// Answers many queries, which share passes over memory, on the calling thread.
-  ///
-  /// Each answer is what ``search(_:missProbability:)`` gives, or as good: a batch may take
-  /// another way to it.
-  public func search(
-    batch queries: [SearchQuery], missProbability: Double = 1e-9
-  ) -> [SearchAnswer] {
-    // A group shares its passes; more at once would not fit the caches.
-    var answers: [SearchAnswer] = []
-    answers.reserveCapacity(queries.count)
-    for low in stride(from: 0, to: queries.count, by: BatchSearch.groupSize) {
-      let group = queries[low..<min(queries.count, low + BatchSearch.groupSize)]
-      var batch = BatchSearch(self, Array(group), missProbability: missProbability)
-      answers += batch.run()
-    }
-    return answers
-  }
-}
-
-/// A group of queries at work on a snapshot.
+/// A group of queries at work on the parts of a collection: segments and recent rows of all shards.
+///
+/// Where there are several parts, each is first asked what its tables and clusters find at little
+/// cost, so that the parts that need a bound to be certified get the one of all.
 struct BatchSearch {
   static let groupSize = 32
 
-  private let snapshot: IndexSnapshot
+  private struct Part {
+    var snapshot: IndexSnapshot
+    var segment: Segment
+  }
+
+  private let snapshots: [IndexSnapshot]
+  private let parts: [Part]
+  private let rowCount: Int
   private let plans: [QueryPlan]
+  private let scratches: [SearchScratch]
   private var matches: [TopMatches]
   private var certificates: [SearchCertificate]
 
-  init(_ snapshot: IndexSnapshot, _ queries: [SearchQuery], missProbability: Double) {
-    self.snapshot = snapshot
-    let miss = missProbability / Double(snapshot.partCount)
+  init(_ snapshots: [IndexSnapshot], _ queries: [SearchQuery], missProbability: Double) {
+    self.snapshots = snapshots
+    parts = snapshots.flatMap { snapshot in
+      snapshot.segments.map { Part(snapshot: snapshot, segment: $0) }
+    }
+    let rowCount = snapshots.reduce(0) { $0 + $1.rowCount }
+    self.rowCount = rowCount
+    let miss = missProbability / Double(max(1, snapshots.reduce(0) { $0 + $1.partCount }))
     plans = queries.map {
       precondition(
         $0.metric == .feature || $0.image != nil, "a combined query needs an image code")
-      return QueryPlan($0, missProbability: miss, rowCount: snapshot.rowCount)
+      return QueryPlan($0, missProbability: miss, rowCount: rowCount)
     }
+    scratches = queries.map { _ in SearchScratch.take() }
     matches = queries.map(TopMatches.init)
     certificates = queries.map { _ in SearchCertificate() }
   }
 
   mutating func run() -> [SearchAnswer] {
-    for segment in snapshot.segments { search(segment) }
-    for i in plans.indices {
-      SearchScratch.with { scratch in
-        snapshot.prepare(plans[i].query, scratch)
-        snapshot.searchRecent(plans[i], scratch, &matches[i], &certificates[i])
-      }
+    defer { for scratch in scratches { SearchScratch.give(scratch) } }
+    let hasRecent = snapshots.contains { !$0.recent.isEmpty }
+    if parts.count + (hasRecent ? 1 : 0) <= 1 {
+      for part in parts { search(part, queries: Array(plans.indices)) }
+    } else {
+      searchInTwoPasses()
     }
-    return plans.indices.map { snapshot.answer(matches[$0], certificates[$0]) }
+    return plans.indices.map { i in
+      var certificate = certificates[i]
+      certificate.radius = matches[i].bound
+      certificate.rowCount = rowCount
+      return SearchAnswer(matches: matches[i].sorted(), certificate: certificate)
+    }
   }
 
-  /// Searches one segment for all queries: tables and clusters one by one, which read little;
+  private mutating func searchInTwoPasses() {
+    // What was found, for the bound; answers of parts that are not certified yet come again.
+    var found = matches
+    var open: [[Int]] = []
+    for part in parts {
+      var undecided: [Int] = []
+      for i in plans.indices {
+        var search = start(part, query: i, outer: found[i])
+        let isDecided = search.runIndexed()
+        certificates[i].merge(search.certificate)
+        if isDecided {
+          found[i].merge(search.matches)
+          matches[i].merge(search.matches)
+        } else {
+          if let probed = search.probed { found[i].merge(probed) }
+          undecided.append(i)
+        }
+      }
+      open.append(undecided)
+    }
+    for snapshot in snapshots {
+      for i in plans.indices { searchRecent(snapshot, query: i, found: &found[i]) }
+    }
+    for i in plans.indices { matches[i].lower(bound: found[i].bound) }
+    for (part, undecided) in zip(parts, open) { search(part, queries: undecided) }
+  }
+
+  private func start(_ part: Part, query i: Int, outer: TopMatches) -> SegmentSearch {
+    part.snapshot.prepare(plans[i].query, scratches[i])
+    return SegmentSearch(
+      part.segment, plan: plans[i], scratch: scratches[i], costs: .current, outer: outer)
+  }
+
+  /// Searches one segment for some queries: tables and clusters one by one, which read little;
   /// sketches and rows together, chunk by chunk.
-  private mutating func search(_ segment: Segment) {
-    let scratches = plans.map { _ in SearchScratch.take() }
-    defer { scratches.forEach(SearchScratch.give) }
-    var searches = plans.indices.map { i in
-      snapshot.prepare(plans[i].query, scratches[i])
-      return SegmentSearch(
-        segment, plan: plans[i], scratch: scratches[i], costs: .current, outer: matches[i])
+  private mutating func search(_ part: Part, queries: [Int]) {
+    guard !queries.isEmpty else { return }
+    var searches = queries.map { start(part, query: $0, outer: matches[$0]) }
+    if searches.count == 1 {
+      searches[0].run()
+    } else {
+      let open = searches.indices.filter { !searches[$0].runIndexed() }
+      SketchSweeps(segment: part.segment).run(open, of: &searches)
     }
-    var open: [Int] = []
-    for i in searches.indices {
-      searches[i].certificate.rowCount = segment.rowCount
-      if !searches[i].runIndexed() { open.append(i) }
+    for (i, search) in zip(queries, searches) {
+      matches[i].merge(search.matches)
+      certificates[i].merge(search.certificate)
     }
-    SketchSweeps(segment: segment).run(open, of: &searches)
-    for i in searches.indices {
-      matches[i].merge(searches[i].matches)
-      certificates[i].merge(searches[i].certificate)
+  }
+
+  /// Compares the rows that no segment covers, under the bound of all that was found.
+  private mutating func searchRecent(
+    _ snapshot: IndexSnapshot, query i: Int, found: inout TopMatches
+  ) {
+    guard !snapshot.recent.isEmpty else { return }
+    snapshot.prepare(plans[i].query, scratches[i])
+    var own = found.part()
+    var certificate = SearchCertificate()
+    for block in snapshot.recent {
+      RecentSearch.search(
+        block, plan: plans[i], scratch: scratches[i], matches: &own, certificate: &certificate)
     }
+    certificate.arms[.sketches] = 1
+    certificate.missProbability = plans[i].chance(perAnswer: plans[i].sketchMiss)
+    certificates[i].merge(certificate)
+    matches[i].merge(own)
+    found.merge(own)
   }
 }
 

@@ -26,54 +26,50 @@ public struct IndexSnapshot: Sendable {
   /// - Parameters:
   ///   - query: For ``SearchMetric/combined`` it must have an image code.
   ///   - missProbability: What ``SearchPromise/certified`` may miss by, here: 10⁻⁹ over the
-  ///     number of shards that answer together.
+  ///     number of processes that answer together.
   public func search(_ query: SearchQuery, missProbability: Double = 1e-9) -> SearchAnswer {
-    precondition(
-      query.metric == .feature || query.image != nil, "a combined query needs an image code")
-    return SearchScratch.with { scratch in
-      prepare(query, scratch)
-      let plan = QueryPlan(
-        query, missProbability: missProbability / Double(partCount), rowCount: rowCount)
-      var matches = TopMatches(query)
-      var certificate = SearchCertificate()
-      for segment in segments {
-        var search = SegmentSearch(
-          segment, plan: plan, scratch: scratch, costs: .current, outer: matches)
-        search.run()
-        matches.merge(search.matches)
-        certificate.merge(search.certificate)
-      }
-      searchRecent(plan, scratch, &matches, &certificate)
-      return answer(matches, certificate)
+    Self.search(query, in: [self], missProbability: missProbability)
+  }
+
+  /// Answers many queries, which share passes over memory, on the calling thread.
+  ///
+  /// Each answer is what ``search(_:missProbability:)`` gives, or as good: a batch may take
+  /// another way to it.
+  public func search(
+    batch queries: [SearchQuery], missProbability: Double = 1e-9
+  ) -> [SearchAnswer] {
+    Self.search(batch: queries, in: [self], missProbability: missProbability)
+  }
+
+  /// Answers one query from several shards as if they were one.
+  ///
+  /// A bound found in any part serves all others: a near duplicate is as cheap when its like are
+  /// spread over shards.
+  public static func search(
+    _ query: SearchQuery, in snapshots: [IndexSnapshot], missProbability: Double = 1e-9
+  ) -> SearchAnswer {
+    search(batch: [query], in: snapshots, missProbability: missProbability)[0]
+  }
+
+  /// Answers many queries from several shards as if they were one.
+  public static func search(
+    batch queries: [SearchQuery], in snapshots: [IndexSnapshot], missProbability: Double = 1e-9
+  ) -> [SearchAnswer] {
+    // A group shares its passes; more at once would not fit the caches.
+    var answers: [SearchAnswer] = []
+    answers.reserveCapacity(queries.count)
+    for low in stride(from: 0, to: queries.count, by: BatchSearch.groupSize) {
+      let group = queries[low..<min(queries.count, low + BatchSearch.groupSize)]
+      var batch = BatchSearch(snapshots, Array(group), missProbability: missProbability)
+      answers += batch.run()
     }
+    return answers
   }
 
   func prepare(_ query: SearchQuery, _ scratch: SearchScratch) {
     query.feature.withUnsafeBytes {
       permutation.permute($0.baseAddress!, to: scratch.query.base)
     }
-  }
-
-  func searchRecent(
-    _ plan: QueryPlan, _ scratch: SearchScratch, _ matches: inout TopMatches,
-    _ certificate: inout SearchCertificate
-  ) {
-    guard !recent.isEmpty else { return }
-    var part = SearchCertificate()
-    for block in recent {
-      RecentSearch.search(
-        block, plan: plan, scratch: scratch, matches: &matches, certificate: &part)
-    }
-    part.arms[.sketches] = 1
-    part.missProbability = plan.chance(perAnswer: plan.sketchMiss)
-    certificate.merge(part)
-  }
-
-  func answer(_ matches: TopMatches, _ certificate: SearchCertificate) -> SearchAnswer {
-    var certificate = certificate
-    certificate.radius = matches.bound
-    certificate.rowCount = rowCount
-    return SearchAnswer(matches: matches.sorted(), certificate: certificate)
   }
 }
 
@@ -115,32 +111,60 @@ enum RecentSearch {
     let query = scratch.query.base
     tp_scan32(query, rows.sketches, rows.rowCount, scratch.distances.base)
     certificate.sketchesRead += rows.rowCount
-    var count = tp_select(
+    let count = tp_select(
       scratch.distances.base, rows.rowCount, threshold(1), 0, scratch.positions.base)
-    certificate.excludedBySketches += rows.rowCount - count
     for i in 0..<count {
       scratch.partials.base[i] = UInt16(
         scratch.distances.base[Int(scratch.positions.base[i])])
     }
-    count = tp_refine(
-      query + 32, 32, rows.seconds, 32, scratch.positions.base, scratch.partials.base, count,
-      threshold(2))
-    for i in 0..<count {
+    if count > step {
+      // The nearest by their sketches first: they lower the bound for the others.
+      tp_order(
+        scratch.positions.base, scratch.partials.base, count, scratch.positionScratch.base,
+        scratch.partialScratch.base)
+    }
+    var first = 0
+    while first < count, scratch.partials.base[first] <= threshold(1) {
+      let size = min(step, count - first)
+      finish(
+        rows, first: first, count: size, plan: plan, scratch: scratch, matches: &matches,
+        certificate: &certificate)
+      first += size
+    }
+    certificate.excludedBySketches += rows.rowCount - min(first, count)
+  }
+
+  /// Candidates compared under one bound.
+  private static let step = 64
+
+  private static func finish(
+    _ rows: CodeColumns, first: Int, count: Int, plan: QueryPlan, scratch: SearchScratch,
+    matches: inout TopMatches, certificate: inout SearchCertificate
+  ) {
+    func threshold(_ stage: Int) -> UInt32 {
+      UInt32(plan.threshold(stage: stage, distance: matches.bound))
+    }
+    let query = scratch.query.base
+    let positions = scratch.positions.base + first
+    let partials = scratch.partials.base + first
+    let kept = tp_refine(
+      query + 32, 32, rows.seconds, 32, positions, partials, count, threshold(2))
+    for i in 0..<kept {
       scratch.addresses.base[i] =
-        (rows.rests + CodeColumns.restByteCount * Int(scratch.positions.base[i]))
+        (rows.rests + CodeColumns.restByteCount * Int(positions[i]))
         .assumingMemoryBound(to: UInt8.self)
     }
     var finished = 0
     let hits = tp_finish(
-      query + 64, scratch.addresses.base, scratch.positions.base, scratch.partials.base, count,
-      threshold(3), UInt32(min(matches.bound, FeatureCode.bitCount)), &finished)
+      query + 64, scratch.addresses.base, positions, partials, kept, threshold(3),
+      UInt32(min(matches.bound, FeatureCode.bitCount)), &finished)
     certificate.codesCompared += finished
     for hit in 0..<hits {
-      let row = Int(scratch.positions.base[hit])
+      let row = Int(positions[hit])
       guard !rows.isDead(row: row) else { continue }
       matches.insert(
         distance: rows.distance(
-          of: row, featureDistance: Int(scratch.partials.base[hit]), plan.query),
+          of: row, featureDistance: Int(partials[hit]), plan.query),
         id: rows.id(ofRow: row))
     }
   }

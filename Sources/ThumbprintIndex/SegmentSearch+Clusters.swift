@@ -72,7 +72,7 @@ extension SegmentSearch {
     sweep(clusters, count: min(count, Self.seedCount))
     isSeeded = matches.isFull
     isBoundTight = matches.isFull
-    matches = matches.part()
+    dropMatches()
   }
 
   /// How much farther than the nearest centre the centre of a true answer's cluster is, but for

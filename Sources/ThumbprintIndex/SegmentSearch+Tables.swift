@@ -168,6 +168,12 @@ extension SegmentSearch {
     return giveUpTables(probed: header.tableCount)
   }
 
+  /// Forgets matches that another arm will meet again, but for the bound.
+  mutating func dropMatches() {
+    if !matches.isEmpty { probed = matches }
+    matches = matches.part()
+  }
+
   private mutating func decide(_ miss: Double, probed: Int) {
     certificate.arms[.tables, default: 0] += 1
     certificate.missProbability += plan.chance(perAnswer: miss)
@@ -178,7 +184,7 @@ extension SegmentSearch {
   }
 
   private mutating func giveUpTables(probed: Int) -> Bool {
-    matches = matches.part()
+    dropMatches()
     certificate.predictedNanoseconds +=
       Double(certificate.bucketsProbed) * costs.lookup
       + Double(certificate.postingsRead) * costs.posting

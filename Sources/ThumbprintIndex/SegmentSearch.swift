@@ -15,6 +15,8 @@ struct SegmentSearch {
   /// Whether the bound comes from candidates chosen for being near, so that it hardly matters in
   /// which order others are compared.
   var isBoundTight = false
+  /// What tables or clusters met without keeping the promise: matches, though perhaps not all.
+  var probed: TopMatches?
   /// Rows in the pool of a search for a bound, and the sketch distance up to which more enter.
   var poolCount = 0
   var poolLimit: UInt32 = 255
@@ -59,7 +61,8 @@ struct SegmentSearch {
   private var tablesMayDecide: Bool {
     guard header.tableCount > 0 else { return false }
     if case .recall = plan.query.promise { return true }
-    return !isBounded
+    // A bound that is just the caller's word may be far above what the tables find.
+    return canTighten && !isBoundTight
       || plan.missAfter(
         tableCount: header.tableCount, voteCount: 1, keyBitCount: header.keyBitCount,
         matches: matches) != nil

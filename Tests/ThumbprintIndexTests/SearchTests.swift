@@ -12,12 +12,12 @@ struct Fixture {
 
   enum Kind: String, CaseIterable { case planted, clustered, equal }
 
-  init(_ kind: Kind, count: Int, seed: UInt64) {
+  init(_ kind: Kind, count: Int, seed: UInt64, share: Double = 0.05) {
     var generator = CodeGenerator(seed: seed)
     let codes: [FeatureCode]
     switch kind {
     case .planted:
-      codes = generator.planted(count: count, share: 0.05)
+      codes = generator.planted(count: count, share: share)
     case .clustered:
       codes = generator.clustered(count: count)
     case .equal:
@@ -186,6 +186,69 @@ struct Fixture {
               ).matches)
         }
       }
+    }
+  }
+
+  /// Shards with permutations of their own, some of them not indexed, answer as one.
+  @Test(arguments: Fixture.Kind.allCases, [2, 4, 7])
+  func shardsAnswerAsOne(kind: Fixture.Kind, shardCount: Int) throws {
+    let fixture = Self.fixtures[kind]!
+    var indexes: [MemoryIndex] = []
+    for shard in 0..<shardCount {
+      var part = fixture
+      let rows = fixture.codes.indices.filter { $0 % shardCount == shard }
+      part.codes = rows.map { fixture.codes[$0] }
+      part.images = rows.map { fixture.images[$0] }
+      part.ids = rows.map { fixture.ids[$0] }
+      indexes.append(
+        try part.index(tables: IndexProfile.tableCounts[shard % 3], seed: UInt64(shard)))
+    }
+    let snapshots = indexes.enumerated().map { shard, index in
+      shard % 3 == 1
+        ? IndexSnapshot(
+          segments: [], recent: index.snapshot.segments.flatMap(\.blocks),
+          permutation: index.snapshot.permutation)
+        : index.snapshot
+    }
+    let queries = fixture.queries.enumerated().flatMap { i, feature in
+      [SearchPromise.certified, .exact].flatMap { promise in
+        [SearchQuery.Extent.nearest(1), .nearest(5), .nearest(200), .within(420)].map {
+          SearchQuery(
+            feature: feature, image: fixture.images[i], extent: $0, promise: promise,
+            metric: i % 2 == 0 ? .feature : .combined)
+        }
+      }
+    }
+    let batch = IndexSnapshot.search(batch: queries, in: snapshots)
+    for (query, inBatch) in zip(queries, batch) {
+      let truth = fixture.truth(query)
+      let answer = IndexSnapshot.search(query, in: snapshots)
+      let what: Comment = "\(kind) \(shardCount) \(query.extent) \(query.promise)"
+      #expect(answer.matches == truth, what)
+      #expect(inBatch.matches == truth, what)
+      #expect(answer.certificate.missProbability <= (query.promise == .exact ? 0 : 1e-9), what)
+    }
+    // The memory of the shards stays until here.
+    withExtendedLifetime(indexes) {}
+  }
+
+  /// A near duplicate whose like lie in other shards does not cost a sweep over any.
+  @Test func oneBoundServesAllShards() throws {
+    let fixture = Fixture(.planted, count: 40_000, seed: 5, share: 0.02)
+    let indexes = try (0..<2).map { shard in
+      var part = fixture
+      let rows = fixture.codes.indices.filter { $0 % 2 == shard }
+      part.codes = rows.map { fixture.codes[$0] }
+      part.images = rows.map { fixture.images[$0] }
+      part.ids = rows.map { fixture.ids[$0] }
+      return try part.index(tables: 128, seed: UInt64(shard))
+    }
+    for feature in fixture.queries.prefix(10) {
+      let query = SearchQuery(feature: feature, extent: .nearest(4))
+      let answer = IndexSnapshot.search(query, in: indexes.map(\.snapshot))
+      #expect(answer.matches == fixture.truth(query))
+      #expect(answer.certificate.arms == [.tables: 2])
+      #expect(answer.certificate.sketchesRead < 6000)
     }
   }
 }
