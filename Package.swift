@@ -14,6 +14,7 @@ let package = Package(
     .library(name: "ThumbprintCodes", targets: ["ThumbprintCodes"]),
     .library(name: "ThumbprintIndex", targets: ["ThumbprintIndex"]),
     .library(name: "ThumbprintStorage", targets: ["ThumbprintStorage"]),
+    .library(name: "ThumbprintNets", targets: ["ThumbprintNets"]),
     .executable(name: "thumbprint", targets: ["thumbprint"]),
   ],
   dependencies: [
@@ -26,6 +27,8 @@ let package = Package(
       cSettings: [.treatAllWarnings(as: .error)]),
     .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
 
     .target(
       name: "ThumbprintCodes",
@@ -38,6 +41,10 @@ let package = Package(
     .target(
       name: "ThumbprintStorage",
       dependencies: ["ThumbprintIndex", "ThumbprintCodes", "CLMDB", "CXXHash"],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "ThumbprintNets",
+      dependencies: ["ThumbprintCodes", "COpenBLAS"],
       swiftSettings: swiftSettings),
     // The commands are a library, so that tests reach their parsing and their texts.
     .target(
@@ -92,6 +99,10 @@ let package = Package(
       dependencies: [
         "thumbprint", "ThumbprintCommands", "ThumbprintStorage", "ThumbprintCodes",
       ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ThumbprintNetsTests",
+      dependencies: ["ThumbprintNets", "ThumbprintCodes"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "EndToEndTests",

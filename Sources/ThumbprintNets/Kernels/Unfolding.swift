@@ -1,0 +1,130 @@
+/// The geometry of a convolution over images stored channel by channel (CNHW): plane `c` of image
+/// `i` of `n` starts at `(c · n + i) · height · width`.
+///
+/// A convolution is a matrix product over the *unfolded* images: a matrix whose row `(c, ky, kx)`
+/// holds, for every position of every output row, the pixel that this tap of the kernel meets
+/// there (zero outside the image). With CNHW the product of a whole group of images is one matrix
+/// product whose result is again CNHW. Folding is the adjoint: it adds every element of the matrix
+/// back to the pixel it came from.
+struct Unfolding: Sendable {
+  let channels: Int
+  let height: Int
+  let width: Int
+  let kernel: Int
+  let stride: Int
+  let padding: Int
+  /// Positions of the kernel: output rows and columns.
+  let rows: Int
+  let columns: Int
+
+  init(image: FeatureShape, kernel: Int, stride: Int, padding: Int) {
+    channels = image.channels
+    height = image.height
+    width = image.width
+    self.kernel = kernel
+    self.stride = stride
+    self.padding = padding
+    rows = (image.height + 2 * padding - kernel) / stride + 1
+    columns = (image.width + 2 * padding - kernel) / stride + 1
+  }
+
+  /// Rows of the unfolded matrix.
+  var matrixRows: Int { channels * kernel * kernel }
+  /// Positions in one image.
+  var positions: Int { rows * columns }
+
+  /// The output columns at which tap `kx` meets the image.
+  private func reach(_ kx: Int) -> Range<Int> {
+    let first = kx >= padding ? 0 : (padding - kx + stride - 1) / stride
+    let last = (width - 1 + padding - kx) / stride  // may be negative times: checked below
+    let end = width - 1 + padding - kx < 0 ? 0 : min(columns, last + 1)
+    return min(first, end)..<end
+  }
+
+  /// Writes the unfolded matrix of output rows `band` (row `r` is row `r % rows` of image
+  /// `r / rows`), `matrixRows` × `band.count · columns`.
+  func unfold(
+    _ images: UnsafePointer<Float>, count: Int, band: Range<Int>,
+    into matrix: UnsafeMutablePointer<Float>
+  ) {
+    let plane = height * width
+    var out = matrix
+    for channel in 0..<channels {
+      let channelBase = images + channel * count * plane
+      for ky in 0..<kernel {
+        for kx in 0..<kernel {
+          let reach = reach(kx)
+          let shift = kx - padding
+          var image = band.lowerBound / rows
+          var row = band.lowerBound % rows
+          for _ in 0..<band.count {
+            let y = row &* stride &+ ky &- padding
+            if y >= 0 && y < height {
+              let source = channelBase + (image &* plane &+ y &* width &+ shift)
+              for x in 0..<reach.lowerBound { out[x] = 0 }
+              if stride == 1 {
+                for x in reach { out[x] = source[x] }
+              } else if stride == 2 {
+                for x in reach { out[x] = source[x &* 2] }
+              } else {
+                for x in reach { out[x] = source[x &* stride] }
+              }
+              var x = reach.upperBound
+              while x < columns {
+                out[x] = 0
+                x &+= 1
+              }
+            } else {
+              for x in 0..<columns { out[x] = 0 }
+            }
+            out += columns
+            row &+= 1
+            if row == rows {
+              row = 0
+              image &+= 1
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// Adds a matrix laid out as ``unfold(_:count:band:into:)`` writes it to the images.
+  func fold(
+    _ matrix: UnsafePointer<Float>, count: Int, band: Range<Int>,
+    addingTo images: UnsafeMutablePointer<Float>
+  ) {
+    let plane = height * width
+    var from = matrix
+    for channel in 0..<channels {
+      let channelBase = images + channel * count * plane
+      for ky in 0..<kernel {
+        for kx in 0..<kernel {
+          let reach = reach(kx)
+          let shift = kx - padding
+          var image = band.lowerBound / rows
+          var row = band.lowerBound % rows
+          for _ in 0..<band.count {
+            let y = row &* stride &+ ky &- padding
+            if y >= 0 && y < height {
+              let target = channelBase + (image &* plane &+ y &* width &+ shift)
+              if stride == 1 {
+                for x in reach { target[x] += from[x] }
+              } else if stride == 2 {
+                for x in reach { target[x &* 2] += from[x] }
+              } else {
+                for x in reach { target[x &* stride] += from[x] }
+              }
+            }
+            from += columns
+            row &+= 1
+            if row == rows {
+              row = 0
+              image &+= 1
+            }
+          }
+        }
+      }
+    }
+  }
+}

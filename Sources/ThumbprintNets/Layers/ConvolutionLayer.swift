@@ -1,0 +1,80 @@
+struct ConvolutionLayer: Layer {
+  /// Floats of unfolded matrix held at once: 512 KiB, about half of a core's second-level cache.
+  static let tileCount = 1 << 17
+
+  let unfolding: Unfolding
+  let output: FeatureShape
+  /// Offsets in the network's parameters.
+  let weight: Int
+  let bias: Int?
+
+  /// Output rows per tile, over all images.
+  private func bandCount(imageCount: Int) -> Int {
+    let rowCount = unfolding.matrixRows * unfolding.columns
+    return min(unfolding.rows * imageCount, max(1, Self.tileCount / rowCount))
+  }
+
+  func scratchCount(imageCount: Int) -> Int {
+    bandCount(imageCount: imageCount) * unfolding.matrixRows * unfolding.columns
+  }
+
+  /// Calls `body` with bands of output rows that together cover all images.
+  private func forEachBand(imageCount: Int, _ body: (Range<Int>) -> Void) {
+    let total = unfolding.rows * imageCount
+    let step = bandCount(imageCount: imageCount)
+    var start = 0
+    while start < total {
+      body(start..<min(total, start + step))
+      start += step
+    }
+  }
+
+  func forward(_ pass: LayerPass, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>) {
+    let all = pass.imageCount * unfolding.positions
+    if let bias {
+      for channel in 0..<output.channels {
+        (y + channel * all).update(repeating: pass.parameters[bias + channel], count: all)
+      }
+    }
+    forEachBand(imageCount: pass.imageCount) { band in
+      let columns = band.count * unfolding.columns
+      unfolding.unfold(x, count: pass.imageCount, band: band, into: pass.scratch)
+      BLAS.multiply(
+        output.channels, columns, unfolding.matrixRows,
+        pass.parameters + weight, lda: unfolding.matrixRows,
+        pass.scratch, ldb: columns,
+        beta: bias == nil ? 0 : 1, y + band.lowerBound * unfolding.columns, ldc: all)
+    }
+  }
+
+  func backward(
+    _ pass: LayerPass, x: UnsafePointer<Float>, y: UnsafePointer<Float>,
+    dy: UnsafeMutablePointer<Float>, dx: UnsafeMutablePointer<Float>?,
+    gradients: UnsafeMutablePointer<Float>
+  ) {
+    let all = pass.imageCount * unfolding.positions
+    if let bias {
+      for channel in 0..<output.channels {
+        gradients[bias + channel] += Elementwise.sum(dy + channel * all, count: all)
+      }
+    }
+    dx?.update(
+      repeating: 0,
+      count: pass.imageCount * unfolding.channels * unfolding.height * unfolding.width)
+    forEachBand(imageCount: pass.imageCount) { band in
+      let columns = band.count * unfolding.columns
+      let dyBand = dy + band.lowerBound * unfolding.columns
+      unfolding.unfold(x, count: pass.imageCount, band: band, into: pass.scratch)
+      BLAS.multiply(
+        output.channels, unfolding.matrixRows, columns, dyBand, lda: all,
+        pass.scratch, ldb: columns, bIsTransposed: true,
+        beta: 1, gradients + weight, ldc: unfolding.matrixRows)
+      guard let dx else { return }
+      BLAS.multiply(
+        unfolding.matrixRows, columns, output.channels,
+        pass.parameters + weight, lda: unfolding.matrixRows, aIsTransposed: true,
+        dyBand, ldb: all, beta: 0, pass.scratch, ldc: columns)
+      unfolding.fold(pass.scratch, count: pass.imageCount, band: band, addingTo: dx)
+    }
+  }
+}
