@@ -7,7 +7,7 @@
 #endif
 
 /// Loops over floats with a fixed order of additions, so that a result has the same bits every time.
-enum Elementwise {
+package enum Elementwise {
   /// The sum of `count` floats: eight running sums, then those from left to right.
   static func sum(_ x: UnsafePointer<Float>, count: Int) -> Float {
     var lanes = SIMD8<Float>.zero
@@ -28,7 +28,8 @@ enum Elementwise {
   }
 
   /// The sum of products of two runs of floats, in the order of ``sum(_:count:)``.
-  static func dot(_ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, count: Int) -> Float {
+  package static func dot(_ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, count: Int) -> Float
+  {
     var lanes = SIMD8<Float>.zero
     let whole = count & ~7
     let (a, b) = (UnsafeRawPointer(x), UnsafeRawPointer(y))
