@@ -15,6 +15,7 @@ let package = Package(
     .library(name: "ThumbprintIndex", targets: ["ThumbprintIndex"]),
     .library(name: "ThumbprintStorage", targets: ["ThumbprintStorage"]),
     .library(name: "ThumbprintNets", targets: ["ThumbprintNets"]),
+    .library(name: "ThumbprintImages", targets: ["ThumbprintImages"]),
     .executable(name: "thumbprint", targets: ["thumbprint"]),
   ],
   dependencies: [
@@ -29,6 +30,9 @@ let package = Package(
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(
+      name: "CJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
 
     .target(
       name: "ThumbprintCodes",
@@ -45,6 +49,10 @@ let package = Package(
     .target(
       name: "ThumbprintNets",
       dependencies: ["ThumbprintCodes", "COpenBLAS"],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "ThumbprintImages",
+      dependencies: ["CPNG", "CJPEG"],
       swiftSettings: swiftSettings),
     // The commands are a library, so that tests reach their parsing and their texts.
     .target(
@@ -103,6 +111,10 @@ let package = Package(
     .testTarget(
       name: "ThumbprintNetsTests",
       dependencies: ["ThumbprintNets", "ThumbprintCodes"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ThumbprintImagesTests",
+      dependencies: ["ThumbprintImages", "ThumbprintCodes", "CJPEG"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "EndToEndTests",
