@@ -16,6 +16,7 @@ let package = Package(
     .library(name: "ThumbprintStorage", targets: ["ThumbprintStorage"]),
     .library(name: "ThumbprintNets", targets: ["ThumbprintNets"]),
     .library(name: "ThumbprintImages", targets: ["ThumbprintImages"]),
+    .library(name: "ThumbprintCoding", targets: ["ThumbprintCoding"]),
     .executable(name: "thumbprint", targets: ["thumbprint"]),
   ],
   dependencies: [
@@ -53,6 +54,10 @@ let package = Package(
     .target(
       name: "ThumbprintImages",
       dependencies: ["CPNG", "CJPEG"],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "ThumbprintCoding",
+      dependencies: ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes"],
       swiftSettings: swiftSettings),
     // The commands are a library, so that tests reach their parsing and their texts.
     .target(
@@ -115,6 +120,10 @@ let package = Package(
     .testTarget(
       name: "ThumbprintImagesTests",
       dependencies: ["ThumbprintImages", "ThumbprintCodes", "CJPEG"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ThumbprintCodingTests",
+      dependencies: ["ThumbprintCoding", "ThumbprintNets", "ThumbprintImages", "ThumbprintCodes"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "EndToEndTests",
