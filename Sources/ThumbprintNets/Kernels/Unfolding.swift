@@ -36,9 +36,30 @@ struct Unfolding: Sendable {
   /// The output columns at which tap `kx` meets the image.
   private func reach(_ kx: Int) -> Range<Int> {
     let first = kx >= padding ? 0 : (padding - kx + stride - 1) / stride
-    let last = (width - 1 + padding - kx) / stride  // may be negative times: checked below
-    let end = width - 1 + padding - kx < 0 ? 0 : min(columns, last + 1)
+    let lastPixel = width - 1 + padding - kx
+    let end = lastPixel < 0 ? 0 : min(columns, lastPixel / stride + 1)
     return min(first, end)..<end
+  }
+
+  /// Floats of unfolded matrix held at once: 512 KiB, about half of a core's second-level cache.
+  private static let bandFloatCount = 1 << 17
+
+  /// Output rows, over all images, that are unfolded at a time.
+  private func bandRowCount(imageCount: Int) -> Int {
+    min(rows * imageCount, max(1, Self.bandFloatCount / (matrixRows * columns)))
+  }
+
+  /// Floats of the largest unfolded matrix that ``forEachBand(imageCount:_:)`` asks for.
+  func bandCount(imageCount: Int) -> Int {
+    bandRowCount(imageCount: imageCount) * matrixRows * columns
+  }
+
+  /// Calls `body` with bands of output rows that together cover all images.
+  func forEachBand(imageCount: Int, _ body: (Range<Int>) -> Void) {
+    let step = bandRowCount(imageCount: imageCount)
+    for start in Swift.stride(from: 0, to: rows * imageCount, by: step) {
+      body(start..<min(rows * imageCount, start + step))
+    }
   }
 
   /// Writes the unfolded matrix of output rows `band` (row `r` is row `r % rows` of image

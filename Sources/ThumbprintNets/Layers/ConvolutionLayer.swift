@@ -1,32 +1,12 @@
 struct ConvolutionLayer: Layer {
-  /// Floats of unfolded matrix held at once: 512 KiB, about half of a core's second-level cache.
-  static let tileCount = 1 << 17
-
   let unfolding: Unfolding
   let output: FeatureShape
   /// Offsets in the network's parameters.
   let weight: Int
   let bias: Int?
 
-  /// Output rows per tile, over all images.
-  private func bandCount(imageCount: Int) -> Int {
-    let rowCount = unfolding.matrixRows * unfolding.columns
-    return min(unfolding.rows * imageCount, max(1, Self.tileCount / rowCount))
-  }
-
   func scratchCount(imageCount: Int) -> Int {
-    bandCount(imageCount: imageCount) * unfolding.matrixRows * unfolding.columns
-  }
-
-  /// Calls `body` with bands of output rows that together cover all images.
-  private func forEachBand(imageCount: Int, _ body: (Range<Int>) -> Void) {
-    let total = unfolding.rows * imageCount
-    let step = bandCount(imageCount: imageCount)
-    var start = 0
-    while start < total {
-      body(start..<min(total, start + step))
-      start += step
-    }
+    unfolding.bandCount(imageCount: imageCount)
   }
 
   func forward(_ pass: LayerPass, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>) {
@@ -36,7 +16,7 @@ struct ConvolutionLayer: Layer {
         (y + channel * all).update(repeating: pass.parameters[bias + channel], count: all)
       }
     }
-    forEachBand(imageCount: pass.imageCount) { band in
+    unfolding.forEachBand(imageCount: pass.imageCount) { band in
       let columns = band.count * unfolding.columns
       unfolding.unfold(x, count: pass.imageCount, band: band, into: pass.scratch)
       BLAS.multiply(
@@ -61,7 +41,7 @@ struct ConvolutionLayer: Layer {
     dx?.update(
       repeating: 0,
       count: pass.imageCount * unfolding.channels * unfolding.height * unfolding.width)
-    forEachBand(imageCount: pass.imageCount) { band in
+    unfolding.forEachBand(imageCount: pass.imageCount) { band in
       let columns = band.count * unfolding.columns
       let dyBand = dy + band.lowerBound * unfolding.columns
       unfolding.unfold(x, count: pass.imageCount, band: band, into: pass.scratch)

@@ -7,23 +7,8 @@ struct TransposedConvolutionLayer: Layer {
   let weight: Int
   let bias: Int?
 
-  private func bandCount(imageCount: Int) -> Int {
-    let rowCount = unfolding.matrixRows * unfolding.columns
-    return min(unfolding.rows * imageCount, max(1, ConvolutionLayer.tileCount / rowCount))
-  }
-
   func scratchCount(imageCount: Int) -> Int {
-    bandCount(imageCount: imageCount) * unfolding.matrixRows * unfolding.columns
-  }
-
-  private func forEachBand(imageCount: Int, _ body: (Range<Int>) -> Void) {
-    let total = unfolding.rows * imageCount
-    let step = bandCount(imageCount: imageCount)
-    var start = 0
-    while start < total {
-      body(start..<min(total, start + step))
-      start += step
-    }
+    unfolding.bandCount(imageCount: imageCount)
   }
 
   func forward(_ pass: LayerPass, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>) {
@@ -33,7 +18,7 @@ struct TransposedConvolutionLayer: Layer {
       let start = bias.map { pass.parameters[$0 + channel] } ?? 0
       (y + channel * outputAll).update(repeating: start, count: outputAll)
     }
-    forEachBand(imageCount: pass.imageCount) { band in
+    unfolding.forEachBand(imageCount: pass.imageCount) { band in
       let columns = band.count * unfolding.columns
       BLAS.multiply(
         unfolding.matrixRows, columns, input.channels,
@@ -55,7 +40,7 @@ struct TransposedConvolutionLayer: Layer {
         gradients[bias + channel] += Elementwise.sum(dy + channel * outputAll, count: outputAll)
       }
     }
-    forEachBand(imageCount: pass.imageCount) { band in
+    unfolding.forEachBand(imageCount: pass.imageCount) { band in
       let columns = band.count * unfolding.columns
       let first = band.lowerBound * unfolding.columns
       unfolding.unfold(dy, count: pass.imageCount, band: band, into: pass.scratch)
