@@ -38,9 +38,14 @@ public struct Codec: Sendable {
 
   /// The codes of pictures.
   ///
-  /// - Parameter threadCount: The most threads used; it does not change the codes. Blocks the
-  ///   calling thread.
-  public func encode(_ pictures: Thumbnails, threadCount: Int = 1) -> [ImageCode] {
+  /// - Parameters:
+  ///   - search: Made for this codec: also look for better bits than the networks give.
+  ///   - threadCount: The most threads used; it does not change the codes. Blocks the calling
+  ///     thread.
+  public func encode(
+    _ pictures: Thumbnails, search: CodeSearch? = nil, threadCount: Int = 1
+  ) -> [ImageCode] {
+    if let search { return self.search(pictures, by: search, threadCount: threadCount) }
     var codes = [ImageCode](repeating: ImageCode(), count: pictures.count)
     codes.withUnsafeMutableBufferPointer { codes in
       // Safe: each slice writes to its own pictures' codes.
@@ -56,10 +61,31 @@ public struct Codec: Sendable {
   }
 
   /// The code of one picture of any size.
-  public func encode(_ picture: Picture) -> ImageCode {
+  public func encode(_ picture: Picture, search: CodeSearch? = nil) -> ImageCode {
     var pictures = Thumbnails()
     pictures.append(picture)
-    return encode(pictures)[0]
+    return encode(pictures, search: search)[0]
+  }
+
+  private func search(
+    _ pictures: Thumbnails, by search: CodeSearch, threadCount: Int
+  ) -> [ImageCode] {
+    var codes = [ImageCode](repeating: ImageCode(), count: pictures.count)
+    let workers = max(1, min(threadCount, codes.count))
+    codes.withUnsafeMutableBufferPointer { codes in
+      // Safe: worker w changes the codes w, w + workers, … alone.
+      nonisolated(unsafe) let codes = codes
+      Parallel.forEach(workers, threadCount: workers) { worker in
+        let searcher = CodeSearcher(search)
+        let picture = Memory(count: CodecSpec.picture.count)
+        for index in stride(from: worker, to: codes.count, by: workers) {
+          pictures.fill(picture.base, indices: CollectionOfOne(index))
+          let bits = searcher.code(picture.base)
+          for bit in bits.indices { codes[index][bit] = bits[bit] > 0 }
+        }
+      }
+    }
+    return codes
   }
 
   /// The pictures that codes show.

@@ -24,12 +24,12 @@ extension Codec {
   ///
   /// - Throws: ``CodingError/Code/noPictures`` if there are none.
   public func evaluate(
-    _ pictures: Thumbnails, threadCount: Int = 1
+    _ pictures: Thumbnails, search: CodeSearch? = nil, threadCount: Int = 1
   ) throws(CodingError) -> CodecEvaluation {
     guard pictures.count > 0 else {
       throw CodingError(.noPictures, "there are no pictures to evaluate on")
     }
-    let codes = encode(pictures, threadCount: threadCount)
+    let codes = encode(pictures, search: search, threadCount: threadCount)
     let rows = (1...CodecSpec.stageCount).map { stage in
       let byteCount = stage * CodecSpec.stageByteCount
       let decoded = decode(codes, byteCount: byteCount, threadCount: threadCount)

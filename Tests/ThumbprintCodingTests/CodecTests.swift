@@ -53,6 +53,20 @@ import ThumbprintNets
     #expect(codec.decode([]).count == 0)
   }
 
+  @Test func searchFindsBetterBits() throws {
+    let codec = try trained(recipe(60, joint: 20), thumbnails(64, seed: 1))
+    let pictures = thumbnails(24, seed: 2)
+    let search = CodeSearch(codec)
+    let plain = try codec.evaluate(pictures)
+    let better = try codec.evaluate(pictures, search: search)
+    for (before, after) in zip(plain.rows, better.rows) {
+      #expect(after.meanPSNR > before.meanPSNR + 0.05, "\(before) \(after)")
+    }
+    let codes = codec.encode(pictures, search: search)
+    #expect(codec.encode(pictures, search: search, threadCount: 3) == codes)
+    #expect(codec.encode(pictures[5], search: search) == codes[5])
+  }
+
   /// A prefix decodes to what the whole code would show if the rest said nothing.
   @Test func prefixesUseTheirBytesAlone() throws {
     let codec = try trained(recipe(10, joint: 0), thumbnails(32, seed: 3))

@@ -10,7 +10,7 @@ struct ReLULayer: Layer {
   func backward(
     _ pass: LayerPass, x: UnsafePointer<Float>, y: UnsafePointer<Float>,
     dy: UnsafeMutablePointer<Float>, dx: UnsafeMutablePointer<Float>?,
-    gradients: UnsafeMutablePointer<Float>
+    gradients: UnsafeMutablePointer<Float>?
   ) {
     guard let dx else { return }
     for i in 0..<pass.imageCount * output.count { dx[i] = y[i] > 0 ? dy[i] : 0 }
@@ -28,7 +28,7 @@ struct TanhLayer: Layer {
   func backward(
     _ pass: LayerPass, x: UnsafePointer<Float>, y: UnsafePointer<Float>,
     dy: UnsafeMutablePointer<Float>, dx: UnsafeMutablePointer<Float>?,
-    gradients: UnsafeMutablePointer<Float>
+    gradients: UnsafeMutablePointer<Float>?
   ) {
     guard let dx else { return }
     for i in 0..<pass.imageCount * output.count { dx[i] = dy[i] * (1 - y[i] * y[i]) }
@@ -59,7 +59,7 @@ struct DropoutLayer: Layer {
   func backward(
     _ pass: LayerPass, x: UnsafePointer<Float>, y: UnsafePointer<Float>,
     dy: UnsafeMutablePointer<Float>, dx: UnsafeMutablePointer<Float>?,
-    gradients: UnsafeMutablePointer<Float>
+    gradients: UnsafeMutablePointer<Float>?
   ) {
     guard let dx else { return }
     for i in 0..<pass.imageCount * output.count { dx[i] = dy[i] * pass.state[i] }
@@ -86,7 +86,7 @@ struct BinarizerLayer: Layer {
   func backward(
     _ pass: LayerPass, x: UnsafePointer<Float>, y: UnsafePointer<Float>,
     dy: UnsafeMutablePointer<Float>, dx: UnsafeMutablePointer<Float>?,
-    gradients: UnsafeMutablePointer<Float>
+    gradients: UnsafeMutablePointer<Float>?
   ) {
     guard let dx else { return }
     let count = pass.imageCount * output.count

@@ -38,7 +38,7 @@ struct BatchNormalizationLayer: Layer {
   func backward(
     _ pass: LayerPass, x: UnsafePointer<Float>, y: UnsafePointer<Float>,
     dy: UnsafeMutablePointer<Float>, dx: UnsafeMutablePointer<Float>?,
-    gradients: UnsafeMutablePointer<Float>
+    gradients: UnsafeMutablePointer<Float>?
   ) {
     let all = pass.imageCount * output.planeCount
     for channel in 0..<output.channels {
@@ -50,8 +50,8 @@ struct BatchNormalizationLayer: Layer {
       let normal = pass.scratch
       for i in 0..<all { normal[i] = (source[i] - center) * inverse }
       let product = Elementwise.dot(above, normal, count: all)
-      gradients[shift + channel] += sum
-      gradients[scale + channel] += product
+      gradients?[shift + channel] += sum
+      gradients?[scale + channel] += product
       guard let dx else { continue }
       let target = dx + channel * all
       let factor = pass.parameters[scale + channel] * inverse

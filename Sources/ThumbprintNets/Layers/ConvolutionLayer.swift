@@ -30,10 +30,10 @@ struct ConvolutionLayer: Layer {
   func backward(
     _ pass: LayerPass, x: UnsafePointer<Float>, y: UnsafePointer<Float>,
     dy: UnsafeMutablePointer<Float>, dx: UnsafeMutablePointer<Float>?,
-    gradients: UnsafeMutablePointer<Float>
+    gradients: UnsafeMutablePointer<Float>?
   ) {
     let all = pass.imageCount * unfolding.positions
-    if let bias {
+    if let bias, let gradients {
       for channel in 0..<output.channels {
         gradients[bias + channel] += Elementwise.sum(dy + channel * all, count: all)
       }
@@ -44,11 +44,13 @@ struct ConvolutionLayer: Layer {
     unfolding.forEachBand(imageCount: pass.imageCount) { band in
       let columns = band.count * unfolding.columns
       let dyBand = dy + band.lowerBound * unfolding.columns
-      unfolding.unfold(x, count: pass.imageCount, band: band, into: pass.scratch)
-      BLAS.multiply(
-        output.channels, unfolding.matrixRows, columns, dyBand, lda: all,
-        pass.scratch, ldb: columns, bIsTransposed: true,
-        beta: 1, gradients + weight, ldc: unfolding.matrixRows)
+      if let gradients {
+        unfolding.unfold(x, count: pass.imageCount, band: band, into: pass.scratch)
+        BLAS.multiply(
+          output.channels, unfolding.matrixRows, columns, dyBand, lda: all,
+          pass.scratch, ldb: columns, bIsTransposed: true,
+          beta: 1, gradients + weight, ldc: unfolding.matrixRows)
+      }
       guard let dx else { return }
       BLAS.multiply(
         unfolding.matrixRows, columns, output.channels,

@@ -61,18 +61,20 @@ struct FullyConnectedLayer: Layer {
   func backward(
     _ pass: LayerPass, x: UnsafePointer<Float>, y: UnsafePointer<Float>,
     dy: UnsafeMutablePointer<Float>, dx: UnsafeMutablePointer<Float>?,
-    gradients: UnsafeMutablePointer<Float>
+    gradients: UnsafeMutablePointer<Float>?
   ) {
     let count = pass.imageCount
     let flat = isFlat ? x : UnsafePointer(pass.state)
-    if let bias {
+    if let bias, let gradients {
       for channel in 0..<output.channels {
         gradients[bias + channel] += Elementwise.sum(dy + channel * count, count: count)
       }
     }
-    BLAS.multiply(
-      output.channels, input.count, count, dy, lda: count, flat, ldb: count, bIsTransposed: true,
-      beta: 1, gradients + weight, ldc: input.count)
+    if let gradients {
+      BLAS.multiply(
+        output.channels, input.count, count, dy, lda: count, flat, ldb: count, bIsTransposed: true,
+        beta: 1, gradients + weight, ldc: input.count)
+    }
     guard let dx else { return }
     BLAS.multiply(
       input.count, count, output.channels, pass.parameters + weight, lda: input.count,

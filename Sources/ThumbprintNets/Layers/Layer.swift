@@ -47,12 +47,12 @@ protocol Layer: Sendable {
   /// Fills `y` from `x`.
   func forward(_ pass: LayerPass, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>)
 
-  /// Adds the parameters' gradients to `gradients` (laid out as the parameters) and, unless `dx` is
-  /// `nil`, fills `dx` with the gradient of the input. `x` and `y` are as forward left them.
+  /// Unless they are `nil`, adds the parameters' gradients to `gradients` (laid out as the
+  /// parameters) and fills `dx` with the gradient of the input. `x` and `y` are as forward left them.
   func backward(
     _ pass: LayerPass, x: UnsafePointer<Float>, y: UnsafePointer<Float>,
     dy: UnsafeMutablePointer<Float>, dx: UnsafeMutablePointer<Float>?,
-    gradients: UnsafeMutablePointer<Float>)
+    gradients: UnsafeMutablePointer<Float>?)
 }
 
 extension Layer {

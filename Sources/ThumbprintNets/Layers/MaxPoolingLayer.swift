@@ -39,7 +39,7 @@ struct MaxPoolingLayer: Layer {
   func backward(
     _ pass: LayerPass, x: UnsafePointer<Float>, y: UnsafePointer<Float>,
     dy: UnsafeMutablePointer<Float>, dx: UnsafeMutablePointer<Float>?,
-    gradients: UnsafeMutablePointer<Float>
+    gradients: UnsafeMutablePointer<Float>?
   ) {
     guard let dx else { return }
     let planes = pass.imageCount * input.channels

@@ -31,11 +31,11 @@ struct TransposedConvolutionLayer: Layer {
   func backward(
     _ pass: LayerPass, x: UnsafePointer<Float>, y: UnsafePointer<Float>,
     dy: UnsafeMutablePointer<Float>, dx: UnsafeMutablePointer<Float>?,
-    gradients: UnsafeMutablePointer<Float>
+    gradients: UnsafeMutablePointer<Float>?
   ) {
     let all = pass.imageCount * input.planeCount
     let outputAll = pass.imageCount * output.planeCount
-    if let bias {
+    if let bias, let gradients {
       for channel in 0..<output.channels {
         gradients[bias + channel] += Elementwise.sum(dy + channel * outputAll, count: outputAll)
       }
@@ -44,10 +44,12 @@ struct TransposedConvolutionLayer: Layer {
       let columns = band.count * unfolding.columns
       let first = band.lowerBound * unfolding.columns
       unfolding.unfold(dy, count: pass.imageCount, band: band, into: pass.scratch)
-      BLAS.multiply(
-        input.channels, unfolding.matrixRows, columns, x + first, lda: all,
-        pass.scratch, ldb: columns, bIsTransposed: true,
-        beta: 1, gradients + weight, ldc: unfolding.matrixRows)
+      if let gradients {
+        BLAS.multiply(
+          input.channels, unfolding.matrixRows, columns, x + first, lda: all,
+          pass.scratch, ldb: columns, bIsTransposed: true,
+          beta: 1, gradients + weight, ldc: unfolding.matrixRows)
+      }
       guard let dx else { return }
       BLAS.multiply(
         input.channels, columns, unfolding.matrixRows,
