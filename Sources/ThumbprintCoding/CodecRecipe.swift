@@ -58,7 +58,7 @@ public struct CodecRecipe: Sendable, Codable, Equatable {
     if jointStepCount > 0 {
       phases.append(
         Phase(
-          stages: 0...CodecSpec.stageCount - 1, lossWeights: [0.25, 0.5, 0.75, 2],
+          stages: 0...CodecSpec.stageCount - 1, lossWeights: [0.35, 0.6, 0.8, 2],
           schedule: schedule(jointStepCount, jointRate)))
     }
     return CodecRecipe(

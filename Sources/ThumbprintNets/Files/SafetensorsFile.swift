@@ -132,9 +132,8 @@ public final class SafetensorsFile: Sendable {
     guard let entry = entry(name) else {
       throw NetsError(.missingTensor, "there is no tensor '\(clipped(name))'", path: path)
     }
-    var tensor = Tensor(shape: [0], values: [])
     try check(entry, shape: shape ?? entry.shape)
-    tensor = Tensor(shape: entry.shape)
+    var tensor = Tensor(shape: entry.shape)
     try copy(entry, into: &tensor.values, at: 0)
     return tensor
   }
