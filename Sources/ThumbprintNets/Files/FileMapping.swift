@@ -2,8 +2,6 @@
   import Glibc
 #elseif canImport(Musl)
   import Musl
-#elseif canImport(Darwin)
-  import Darwin
 #endif
 
 /// A file's bytes, mapped read-only.
@@ -108,10 +106,8 @@ enum FileReplacement {
     while !rest.isEmpty {
       #if canImport(Glibc)
         let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
-      #elseif canImport(Musl)
-        let written = Musl.write(descriptor, rest.baseAddress, rest.count)
       #else
-        let written = Darwin.write(descriptor, rest.baseAddress, rest.count)
+        let written = Musl.write(descriptor, rest.baseAddress, rest.count)
       #endif
       if written < 0 && errno == EINTR { continue }
       guard written > 0 else { throw FileMapping.failure("cannot be written", path) }

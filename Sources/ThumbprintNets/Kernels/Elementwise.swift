@@ -2,8 +2,6 @@
   import Glibc
 #elseif canImport(Musl)
   import Musl
-#elseif canImport(Darwin)
-  import Darwin
 #endif
 
 /// Loops over floats with a fixed order of additions, so that a result has the same bits every time.
@@ -59,9 +57,7 @@ package enum Elementwise {
 private func logd(_ x: Double) -> Double {
   #if canImport(Glibc)
     Glibc.log(x)
-  #elseif canImport(Musl)
-    Musl.log(x)
   #else
-    Darwin.log(x)
+    Musl.log(x)
   #endif
 }
