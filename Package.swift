@@ -14,6 +14,9 @@ let package = Package(
     .library(name: "ThumbprintCodes", targets: ["ThumbprintCodes"]),
     .library(name: "ThumbprintIndex", targets: ["ThumbprintIndex"]),
     .library(name: "ThumbprintStorage", targets: ["ThumbprintStorage"]),
+    .library(name: "ThumbprintNets", targets: ["ThumbprintNets"]),
+    .library(name: "ThumbprintImages", targets: ["ThumbprintImages"]),
+    .library(name: "ThumbprintCoding", targets: ["ThumbprintCoding"]),
     .executable(name: "thumbprint", targets: ["thumbprint"]),
   ],
   dependencies: [
@@ -26,6 +29,11 @@ let package = Package(
       cSettings: [.treatAllWarnings(as: .error)]),
     .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(
+      name: "CJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
 
     .target(
       name: "ThumbprintCodes",
@@ -38,6 +46,18 @@ let package = Package(
     .target(
       name: "ThumbprintStorage",
       dependencies: ["ThumbprintIndex", "ThumbprintCodes", "CLMDB", "CXXHash"],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "ThumbprintNets",
+      dependencies: ["ThumbprintCodes", "COpenBLAS"],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "ThumbprintImages",
+      dependencies: ["CPNG", "CJPEG"],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "ThumbprintCoding",
+      dependencies: ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes"],
       swiftSettings: swiftSettings),
     // The commands are a library, so that tests reach their parsing and their texts.
     .target(
@@ -92,6 +112,18 @@ let package = Package(
       dependencies: [
         "thumbprint", "ThumbprintCommands", "ThumbprintStorage", "ThumbprintCodes",
       ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ThumbprintNetsTests",
+      dependencies: ["ThumbprintNets", "ThumbprintCodes"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ThumbprintImagesTests",
+      dependencies: ["ThumbprintImages", "ThumbprintCodes", "CJPEG"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ThumbprintCodingTests",
+      dependencies: ["ThumbprintCoding", "ThumbprintNets", "ThumbprintImages", "ThumbprintCodes"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "EndToEndTests",

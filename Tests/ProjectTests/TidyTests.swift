@@ -9,9 +9,15 @@ import Testing
     ("CHamming", []),
     ("CLMDB", []),
     ("CXXHash", []),
+    ("COpenBLAS", []),
+    ("CPNG", []),
+    ("CJPEG", []),
     ("ThumbprintCodes", ["CHamming", "CXXHash"]),
     ("ThumbprintIndex", ["ThumbprintCodes", "CHamming"]),
     ("ThumbprintStorage", ["ThumbprintIndex", "ThumbprintCodes", "CLMDB", "CXXHash"]),
+    ("ThumbprintNets", ["ThumbprintCodes", "COpenBLAS"]),
+    ("ThumbprintImages", ["CPNG", "CJPEG"]),
+    ("ThumbprintCoding", ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes"]),
     (
       "ThumbprintCommands",
       ["ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "CXXHash", "ArgumentParser"]

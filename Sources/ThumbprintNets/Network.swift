@@ -1,0 +1,123 @@
+/// Layers with their weights; a value.
+public struct Network: Sendable {
+  public let plan: NetworkPlan
+  /// All trained parameters, laid out as ``NetworkPlan/parameters`` says.
+  public var parameters: [Float]
+  /// Running statistics, laid out as ``NetworkPlan/statistics`` says.
+  public var statistics: [Float]
+
+  /// A network with initial weights that are a function of `seed` alone.
+  ///
+  /// - Throws: ``NetsError/Code/invalidSpec``.
+  public init(_ spec: NetworkSpec, seed: UInt64) throws(NetsError) {
+    self.init(try NetworkPlan(spec), seed: seed)
+  }
+
+  public init(_ plan: NetworkPlan, seed: UInt64) {
+    self.plan = plan
+    parameters = plan.parameters.initialValues(seed: seed)
+    statistics = plan.statistics.initialValues(seed: seed)
+  }
+
+  /// The answers for a batch of images, as in inference: dropout off, running statistics.
+  ///
+  /// - Parameters:
+  ///   - input: NCHW, any number of images of the shape ``NetworkSpec/input``.
+  ///   - threadCount: The most threads used; it does not change the answer.
+  /// - Returns: NCHW of ``NetworkPlan/output``.
+  public func apply(to input: Tensor, threadCount: Int = 1) -> Tensor {
+    let shape = plan.spec.input
+    precondition(
+      input.shape.count == 4 && Array(input.shape.dropFirst()) == shape.extents,
+      "an input of shape \(input.shape) does not fit a network for N × \(shape)")
+    let imageCount = input.shape[0]
+    let sliceCount = (imageCount + Self.sliceImageCount - 1) / Self.sliceImageCount
+    let output = plan.output
+    var values = [Float](repeating: 0, count: imageCount * output.count)
+    let workers = max(1, min(threadCount, sliceCount))
+    let workspaces = (0..<workers).map { _ in
+      Workspace(plan, imageCountMax: min(imageCount, Self.sliceImageCount), isTraining: false)
+    }
+    input.values.withUnsafeBufferPointer { source in
+      values.withUnsafeMutableBufferPointer { target in
+        // Safe: worker w takes slices w, w + workers, … and writes to those images alone.
+        nonisolated(unsafe) let (source, target) = (source, target)
+        Parallel.forEach(workers, threadCount: workers) { worker in
+          let workspace = workspaces[worker]
+          for slice in stride(from: worker, to: sliceCount, by: workers) {
+            let first = slice * Self.sliceImageCount
+            let count = min(Self.sliceImageCount, imageCount - first)
+            ImageOrder.interleave(
+              source.baseAddress! + first * shape.count, shape, imageCount: count,
+              into: workspace.input)
+            workspace.forward(self, imageCount: count)
+            ImageOrder.separate(
+              workspace.output, output, imageCount: count,
+              into: target.baseAddress! + first * output.count)
+          }
+        }
+      }
+    }
+    return Tensor(shape: [imageCount] + output.extents, values: values)
+  }
+
+  /// Images that one worker takes through the layers together.
+  static let sliceImageCount = 16
+
+  /// Moves the running statistics towards those of training passes over slices, in the order given.
+  ///
+  /// - Parameter momentum: The weight of each slice's statistics, `0...1`; PyTorch's default is 0.1.
+  package mutating func absorbStatistics(of workspaces: [Workspace], momentum: Float) {
+    for case (let index, let layer as BatchNormalizationLayer) in plan.layers.enumerated() {
+      for workspace in workspaces {
+        let state = workspace.state(ofLayer: index)
+        let channels = layer.output.channels
+        let sampleCount = Float(workspace.imageCount * layer.output.planeCount)
+        let unbiased = sampleCount > 1 ? sampleCount / (sampleCount - 1) : 1
+        for channel in 0..<channels {
+          statistics[layer.mean + channel] +=
+            momentum * (state[channel] - statistics[layer.mean + channel])
+          statistics[layer.variance + channel] +=
+            momentum
+            * (state[channels + channel] * unbiased - statistics[layer.variance + channel])
+        }
+      }
+    }
+  }
+}
+
+extension FeatureShape {
+  /// `[channels, height, width]`.
+  var extents: [Int] { [channels, height, width] }
+}
+
+/// The two orders in which images lie in memory.
+package enum ImageOrder {
+  /// NCHW to CNHW (see ``Unfolding``).
+  package static func interleave(
+    _ images: UnsafePointer<Float>, _ shape: FeatureShape, imageCount: Int,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    let plane = shape.planeCount
+    for image in 0..<imageCount {
+      for channel in 0..<shape.channels {
+        (target + (channel * imageCount + image) * plane).update(
+          from: images + (image * shape.channels + channel) * plane, count: plane)
+      }
+    }
+  }
+
+  /// CNHW to NCHW.
+  package static func separate(
+    _ images: UnsafePointer<Float>, _ shape: FeatureShape, imageCount: Int,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    let plane = shape.planeCount
+    for image in 0..<imageCount {
+      for channel in 0..<shape.channels {
+        (target + (image * shape.channels + channel) * plane).update(
+          from: images + (channel * imageCount + image) * plane, count: plane)
+      }
+    }
+  }
+}
