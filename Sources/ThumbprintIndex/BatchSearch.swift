@@ -41,8 +41,7 @@ struct BatchSearch {
 
   mutating func run() -> [SearchAnswer] {
     defer { for scratch in scratches { SearchScratch.give(scratch) } }
-    let hasRecent = snapshots.contains { !$0.recent.isEmpty }
-    if parts.count + (hasRecent ? 1 : 0) <= 1 {
+    if parts.count <= 1, snapshots.allSatisfy(\.recent.isEmpty) {
       for part in parts { search(part, queries: Array(plans.indices)) }
     } else {
       searchInTwoPasses()

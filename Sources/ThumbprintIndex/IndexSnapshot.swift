@@ -7,11 +7,22 @@ public struct IndexSnapshot: Sendable {
   /// Rows without an index; compared by their sketches, one block after another.
   public let recent: [CodeColumns]
   public let permutation: BitPermutation
+  /// What keeps the borrowed memory in place: it lives as long as a search that was begun.
+  private let owner: (any AnyObject & Sendable)?
 
-  public init(segments: [Segment], recent: [CodeColumns], permutation: BitPermutation) {
+  public init(
+    segments: [Segment], recent: [CodeColumns], permutation: BitPermutation,
+    owner: (any AnyObject & Sendable)? = nil
+  ) {
     self.segments = segments
     self.recent = recent.filter { $0.rowCount > 0 }
     self.permutation = permutation
+    self.owner = owner
+  }
+
+  /// The same rows, in memory that `owner` keeps in place.
+  public func owned(by owner: any AnyObject & Sendable) -> IndexSnapshot {
+    IndexSnapshot(segments: segments, recent: recent, permutation: permutation, owner: owner)
   }
 
   public var rowCount: Int {
@@ -55,6 +66,8 @@ public struct IndexSnapshot: Sendable {
   public static func search(
     batch queries: [SearchQuery], in snapshots: [IndexSnapshot], missProbability: Double = 1e-9
   ) -> [SearchAnswer] {
+    // Pointers do not keep their owners: without this one could go while its rows are read.
+    defer { withExtendedLifetime(snapshots) {} }
     // A group shares its passes; more at once would not fit the caches.
     var answers: [SearchAnswer] = []
     answers.reserveCapacity(queries.count)

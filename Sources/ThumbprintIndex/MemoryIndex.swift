@@ -5,8 +5,18 @@ import ThumbprintCodes
 ///
 /// For libraries, tests and measurements; a shard keeps the same columns and pieces in its file.
 public final class MemoryIndex: Sendable {
-  private let columns: RawMemory
-  private let pieces: [SegmentPieceKey: RawMemory]
+  /// What the snapshot reads.
+  private final class Memory: Sendable {
+    let columns: RawMemory
+    let pieces: [SegmentPieceKey: RawMemory]
+
+    init(columns: RawMemory, pieces: [SegmentPieceKey: RawMemory]) {
+      self.columns = columns
+      self.pieces = pieces
+    }
+  }
+
+  /// Keeps the memory that it reads, also when this index is gone.
   public let snapshot: IndexSnapshot
   /// Bytes of the pieces: the index beyond the codes.
   public let indexByteCount: Int
@@ -57,9 +67,9 @@ public final class MemoryIndex: Sendable {
     let segment = try Segment(blocks: [block], permutation: permutation) { key in
       pieces[key].map { UnsafeRawBufferPointer(start: $0.base, count: $0.byteCount) }
     }
-    self.columns = columns
-    self.pieces = pieces
     indexByteCount = pieces.values.reduce(0) { $0 + $1.byteCount }
-    snapshot = IndexSnapshot(segments: [segment], recent: [], permutation: permutation)
+    snapshot = IndexSnapshot(
+      segments: [segment], recent: [], permutation: permutation,
+      owner: Memory(columns: columns, pieces: pieces))
   }
 }

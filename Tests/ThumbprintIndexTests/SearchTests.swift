@@ -232,6 +232,28 @@ struct Fixture {
     withExtendedLifetime(indexes) {}
   }
 
+  /// Rows that no segment covers are searched too, alone and beside a segment.
+  @Test(arguments: Fixture.Kind.allCases) func recentRowsAreSearched(kind: Fixture.Kind) throws {
+    var fixture = Self.fixtures[kind]!
+    for count in [10, 700, 9000] {
+      fixture = Fixture(kind, count: count, seed: UInt64(count))
+      let index = try fixture.index(tables: 0)
+      let snapshot = IndexSnapshot(
+        segments: [], recent: index.snapshot.segments.flatMap(\.blocks),
+        permutation: index.snapshot.permutation)
+      for feature in fixture.queries {
+        for extent in [SearchQuery.Extent.nearest(1), .nearest(20), .within(300)] {
+          let query = SearchQuery(feature: feature, extent: extent)
+          #expect(snapshot.search(query).matches == fixture.truth(query), "\(kind) \(count)")
+        }
+      }
+      withExtendedLifetime(index) {}
+    }
+    let none = IndexSnapshot(segments: [], recent: [], permutation: BitPermutation(seed: 1))
+    #expect(
+      none.search(SearchQuery(feature: fixture.queries[0], extent: .nearest(3))).matches == [])
+  }
+
   /// A near duplicate whose like lie in other shards is not compared with all of any.
   @Test func oneBoundServesAllShards() throws {
     let fixture = Fixture(.planted, count: 40_000, seed: 5, share: 0.02)

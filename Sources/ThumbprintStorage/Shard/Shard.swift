@@ -108,24 +108,17 @@ package final class Shard: Sendable {
 
   package var meta: ShardMeta { get throws { try view().meta } }
 
-  /// Answers one query over one snapshot, on the calling thread.
-  package func search(_ query: SearchQuery, missProbability: Double) throws -> SearchAnswer {
-    try noting { try view().index().search(query, missProbability: missProbability) }
+  /// What a search of the last committed state reads; it stays readable while the snapshot does.
+  package func index() throws -> IndexSnapshot {
+    try noting { try view().index() }
   }
 
-  /// Answers many queries over one snapshot, on the calling thread.
-  package func search(
-    batch queries: [SearchQuery], missProbability: Double
-  ) throws -> [SearchAnswer] {
-    try noting {
-      try view().index().search(batch: queries, missProbability: missProbability)
-    }
-  }
-
-  /// The slow twin of ``search(_:missProbability:)``.
+  /// The slow twin of a search of ``index()``.
   package func fullScan(_ query: SearchQuery) throws -> [SearchMatch] {
     let view = try view()
-    return FullScan.search(query, in: view.blocks.map(\.columns), permutation: permutation)
+    return withExtendedLifetime(view) {
+      FullScan.search(query, in: view.blocks.map(\.columns), permutation: permutation)
+    }
   }
 
   /// The records of ids, `nil` where there is none.

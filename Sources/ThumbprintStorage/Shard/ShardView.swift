@@ -64,9 +64,10 @@ final class ShardView: Sendable {
     }
   }
 
-  /// What a search sees. Made once per view; the parts in fast memory once per segment.
+  /// What a search sees, which keeps this view. Made once per view; the parts in fast memory once
+  /// per segment.
   func index() throws -> IndexSnapshot {
-    try snapshot.withLock { made in
+    let made = try snapshot.withLock { made in
       if let made { return made }
       let new = try reading {
         IndexSnapshot(
@@ -77,6 +78,7 @@ final class ShardView: Sendable {
       made = new
       return new
     }
+    return made.owned(by: self)
   }
 
   /// A stored block that no list names: one that a rewriting made.

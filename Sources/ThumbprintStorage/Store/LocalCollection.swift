@@ -57,25 +57,13 @@ public final class LocalCollection: Sendable {
 
   /// Answers a query, nearest first in the order (distance, id), on the calling thread.
   ///
-  /// The chance to be wrong that ``SearchPromise/certified`` leaves is shared among the shards,
-  /// and a shard is asked for nothing farther than what the shards before it have found.
+  /// Shards are searched as one: the chance to be wrong that ``SearchPromise/certified`` leaves is
+  /// shared among them, and what one finds bounds what the others look for.
   ///
   /// - Throws: ``StoreError``: `invalid` for a query out of bounds, `corrupt`, `closed`, `io`.
   public func search(_ query: SearchQuery) throws -> SearchAnswer {
     try Self.check(query)
-    var query = query
-    var joined: SearchAnswer?
-    for shard in shards {
-      let answer = try shard.search(query, missProbability: missProbability)
-      let merged = joined.map { Self.merge($0, answer, extent: query.extent) } ?? answer
-      joined = merged
-      if case .nearest(let k) = query.extent, merged.matches.count == k,
-        let last = merged.matches.last
-      {
-        query.distanceMax = min(query.distanceMax, last.distance)
-      }
-    }
-    return joined ?? SearchAnswer(matches: [], certificate: SearchCertificate())
+    return IndexSnapshot.search(query, in: try shards.map { try $0.index() })
   }
 
   /// Answers many queries, which share passes over memory, in their order.
@@ -91,7 +79,10 @@ public final class LocalCollection: Sendable {
     let parts = Mutex([Result<[SearchAnswer], any Error>?](repeating: nil, count: partCount))
     @Sendable func run(_ part: Int) {
       let range = queries.count * part / partCount..<queries.count * (part + 1) / partCount
-      let result = Result { try search(part: Array(queries[range])) }
+      let result = Result {
+        IndexSnapshot.search(
+          batch: Array(queries[range]), in: try shards.map { try $0.index() })
+      }
       parts.withLock { $0[part] = result }
     }
     if partCount == 1 {
@@ -102,28 +93,6 @@ public final class LocalCollection: Sendable {
     return try parts.withLock { $0 }.flatMap { try $0?.get() ?? [] }
   }
 
-  private func search(part queries: [SearchQuery]) throws -> [SearchAnswer] {
-    var queries = queries
-    var joined: [SearchAnswer] = []
-    for shard in shards {
-      let answers = try shard.search(batch: queries, missProbability: missProbability)
-      joined =
-        joined.isEmpty
-        ? answers
-        : zip(joined, answers).enumerated().map { i, pair in
-          Self.merge(pair.0, pair.1, extent: queries[i].extent)
-        }
-      for (i, answer) in joined.enumerated() {
-        if case .nearest(let k) = queries[i].extent, answer.matches.count == k,
-          let last = answer.matches.last
-        {
-          queries[i].distanceMax = min(queries[i].distanceMax, last.distance)
-        }
-      }
-    }
-    return joined
-  }
-
   /// The slow twin of ``search(_:)``: compares every record. Exact.
   public func fullScan(_ query: SearchQuery) throws -> [SearchMatch] {
     try Self.check(query)
@@ -131,19 +100,6 @@ public final class LocalCollection: Sendable {
     matches.sort()
     if case .nearest(let k) = query.extent { return Array(matches.prefix(k)) }
     return matches
-  }
-
-  private var missProbability: Double { 1e-9 / Double(shards.count) }
-
-  private static func merge(
-    _ a: SearchAnswer, _ b: SearchAnswer, extent: SearchQuery.Extent
-  ) -> SearchAnswer {
-    var matches = a.matches + b.matches
-    matches.sort()
-    if case .nearest(let k) = extent { matches = Array(matches.prefix(k)) }
-    var certificate = a.certificate
-    certificate.merge(b.certificate)
-    return SearchAnswer(matches: matches, certificate: certificate)
   }
 
   private static func check(_ query: SearchQuery) throws {
