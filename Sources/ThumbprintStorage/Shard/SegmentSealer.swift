@@ -161,11 +161,9 @@ struct SegmentSealer {
 /// Gathers pieces and stores them in transactions of bounded size, on a thread of its own: the
 /// next pieces are built while the disk takes the last.
 private final class PieceWriter {
-  private typealias Piece = (key: SegmentPieceKey, bytes: [UInt8])
-
   private let shard: Shard
   private let segment: UInt64
-  private var waiting: [Piece] = []
+  private var waiting: [PieceBatch.Piece] = []
   private var waitingByteCount = 0
   private(set) var pieces: [SegmentDescriptor.Piece] = []
   private let queue = DispatchQueue(label: "thumbprint.pieces")
@@ -201,17 +199,19 @@ private final class PieceWriter {
     try failure.rethrow()
     if waiting.isEmpty { return }
     try shard.requireSpace(waitingByteCount)
-    queue.async { [shard, segment, waiting, failure] in
+    let batch = PieceBatch(waiting)
+    (waiting, waitingByteCount) = ([], 0)
+    queue.async { [shard, segment, failure] in
       failure.catching {
         try shard.transact { _, transaction in
-          for (key, bytes) in waiting {
+          // The library makes a copy; a piece and its copy are not kept for longer than needed.
+          while let (key, bytes) = batch.takeLast() {
             try transaction.put(
               ShardDatabase.pieces.rawValue, ShardKey.piece(segment, key.rawValue), bytes)
           }
         }
       }
     }
-    (waiting, waitingByteCount) = ([], 0)
   }
 
   /// The ids of all live rows, ascending, and the row of each.
@@ -231,6 +231,21 @@ private final class PieceWriter {
     let merged = PlaceEntry.merge(runs)
     try merged.map { $0.id.littleEndian }.withUnsafeBytes { try add(.placeIDs, $0) }
     try merged.map { $0.row.littleEndian }.withUnsafeBytes { try add(.placeRows, $0) }
+  }
+}
+
+/// Pieces on their way to the disk, each let go as it is taken.
+private final class PieceBatch: Sendable {
+  typealias Piece = (key: SegmentPieceKey, bytes: [UInt8])
+
+  private let pieces: Mutex<[Piece]>
+
+  init(_ pieces: [Piece]) {
+    self.pieces = Mutex(pieces)
+  }
+
+  func takeLast() -> Piece? {
+    pieces.withLock { $0.popLast() }
   }
 }
 
