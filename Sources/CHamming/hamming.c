@@ -83,6 +83,10 @@ void tp_scan64(const void *query, const void *codes, size_t count, uint16_t *dis
   kernels()->scan64(query, codes, count, distances);
 }
 
+void tp_scan512(const void *query, const void *codes, size_t count, uint16_t *distances) {
+  kernels()->scan512(query, codes, count, distances);
+}
+
 void tp_scan_split(const void *query, const void *sketches, const void *seconds, size_t count,
                    uint16_t *distances) {
   kernels()->scan_split(query, sketches, seconds, count, distances);

@@ -9,6 +9,7 @@ typedef struct {
   void (*scan16)(const void *, const void *, size_t, uint8_t *);
   void (*scan32)(const void *, const void *, size_t, uint8_t *);
   void (*scan64)(const void *, const void *, size_t, uint16_t *);
+  void (*scan512)(const void *, const void *, size_t, uint16_t *);
   void (*scan_split)(const void *, const uint8_t *, const uint8_t *, size_t, uint16_t *);
   size_t (*select)(const uint8_t *, size_t, unsigned, uint32_t, uint32_t *);
   size_t (*select16)(const uint16_t *, size_t, unsigned, uint32_t, uint32_t *);

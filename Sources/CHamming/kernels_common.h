@@ -11,6 +11,14 @@ TP_TARGET static uint32_t TP_NAME(distance)(const void *a, const void *b, size_t
   return sum;
 }
 
+TP_TARGET static void TP_NAME(scan512)(const void *query, const void *codes, size_t count,
+                                       uint16_t *distances) {
+  const uint8_t *p = codes;
+  for (size_t i = 0; i < count; i++, p += 512) {
+    distances[i] = (uint16_t)TP_NAME(dn)(query, p, 512);
+  }
+}
+
 #ifndef TP_OWN_SCANS
 TP_TARGET static void TP_NAME(scan16)(const void *query, const void *codes, size_t count,
                                       uint8_t *distances) {
@@ -177,6 +185,7 @@ static const tp_kernels TP_NAME(kernels) = {
     .scan16 = TP_NAME(scan16),
     .scan32 = TP_NAME(scan32),
     .scan64 = TP_NAME(scan64),
+    .scan512 = TP_NAME(scan512),
     .scan_split = TP_NAME(scan_split),
     .select = TP_NAME(select),
     .select16 = TP_NAME(select16),

@@ -9,6 +9,19 @@ public enum Hamming {
     return Int(tp_distance(x, y, a.count))
   }
 
+  /// Writes the distances of a feature code to codes that lie one after another.
+  ///
+  /// - Parameters:
+  ///   - query: ``FeatureCode/byteCount`` bytes.
+  ///   - codes: `distances.count × 512` bytes, row-major.
+  public static func distances(
+    of query: UnsafeRawPointer, to codes: UnsafeRawPointer,
+    into distances: UnsafeMutableBufferPointer<UInt16>
+  ) {
+    guard let target = distances.baseAddress else { return }
+    tp_scan512(query, codes, distances.count, target)
+  }
+
   /// The same as ``distance(_:_:)``, bit by bit: the slow twin that tests compare with.
   public static func naiveDistance(
     _ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer

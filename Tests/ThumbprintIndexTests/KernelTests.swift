@@ -72,6 +72,11 @@ import ThumbprintTestKit
           for i in 0..<count {
             #expect(Int(wide[i]) == naive(query[...], codesOrCopies[64 * i..<64 * i + 64]))
           }
+          let whole = bytes(512 * (count + 1), seed: 12)
+          tp_scan512(whole, Array(whole.dropFirst(512)), count, &wide)
+          for i in 0..<count {
+            #expect(Int(wide[i]) == naive(whole[..<512], whole[512 * (i + 1)..<512 * (i + 2)]))
+          }
           let seconds = bytes(32 * count + 32, seed: 5)
           tp_scan_split(query, codesOrCopies, seconds, count, &wide)
           for i in 0..<count {

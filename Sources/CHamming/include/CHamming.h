@@ -41,6 +41,9 @@ void tp_scan32(const void *query, const void *codes, size_t count, uint8_t *dist
 // The same for 64 bytes.
 void tp_scan64(const void *query, const void *codes, size_t count, uint16_t *distances);
 
+// Distances to whole codes of 512 bytes that lie one after another.
+void tp_scan512(const void *query, const void *codes, size_t count, uint16_t *distances);
+
 // Distances over 64 bytes that are kept in two columns of 32.
 void tp_scan_split(const void *query, const void *sketches, const void *seconds, size_t count,
                    uint16_t *distances);

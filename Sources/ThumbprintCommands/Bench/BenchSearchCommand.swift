@@ -54,6 +54,13 @@ struct BenchSearchCommand: ParsableCommand {
     help: ArgumentHelp("Rounds; of each query the median counts.", valueName: "count"))
   var rounds = 1
 
+  @Option(
+    help: ArgumentHelp(
+      "Ask the same of a store too, made in a folder of its own below this one, closed and opened "
+        + "again.", valueName: "dir"),
+    completion: .directory)
+  var storeIn: String?
+
   @OptionGroup var output: OutputOptions
 
   mutating func validate() throws {
@@ -78,12 +85,16 @@ struct BenchSearchCommand: ParsableCommand {
     }
     let queries = try Self.dataset(queries, flag: "--queries")
     let terms = try search.terms
+    let stored = StoredSearchBenchmark(
+      dataset: features, profile: IndexProfile(tableCount: tables), threadCount: threads,
+      repeatCount: rounds)
     let report = try features.withUnsafeColumns { columns in
       let benchmark = SearchBenchmark(
         features: columns.features, queries: (0..<queries.count).map(queries.feature),
         terms: terms, profile: IndexProfile(tableCount: tables), seed: seed,
         threadCount: threads, mode: SearchBenchmark.Mode(rawValue: mode) ?? .both,
-        evicts: evict, repeatCount: rounds)
+        evicts: evict, repeatCount: rounds,
+        stored: storeIn.map { (stored, $0) })
       return try benchmark.run { output.log.note("bench: \($0)") }
     }
     if output.json { return try Console.write(json: report) }

@@ -8,9 +8,7 @@ package enum FlatScan {
   package static func search(
     _ query: FeatureCode, in features: ByteRows, k: Int, distanceMax: Int
   ) -> [SearchMatch] {
-    var nearest = NearestCollector(k: k, distanceMax: distanceMax)
-    query.withUnsafeBytes { compare($0, with: 0..<features.count, of: features, to: &nearest) }
-    return nearest.matches()
+    search(batch: [query], in: features, k: k, distanceMax: distanceMax)[0]
   }
 
   /// Answers many queries: a block of codes stays in the cache while all queries pass over it.
@@ -34,9 +32,18 @@ package enum FlatScan {
     _ query: UnsafeRawBufferPointer, with rows: Range<Int>, of features: ByteRows,
     to nearest: inout NearestCollector
   ) {
-    for row in rows {
-      let distance = Hamming.distance(query, features.bytes(of: row))
-      if distance <= nearest.bound { nearest.add(distance, row: row) }
+    withUnsafeTemporaryAllocation(of: UInt16.self, capacity: rows.count) { distances in
+      if features.strideByteCount == FeatureCode.byteCount {
+        Hamming.distances(
+          of: query.baseAddress!, to: features[rows.lowerBound], into: distances)
+      } else {
+        for (i, row) in rows.enumerated() {
+          distances[i] = UInt16(Hamming.distance(query, features.bytes(of: row)))
+        }
+      }
+      for (i, row) in rows.enumerated() where Int(distances[i]) <= nearest.bound {
+        nearest.add(Int(distances[i]), row: row)
+      }
     }
   }
 }

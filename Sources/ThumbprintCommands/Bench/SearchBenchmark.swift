@@ -20,6 +20,8 @@ struct SearchBenchmark {
   var mode: Mode
   var evicts: Bool
   var repeatCount: Int
+  /// Asks the same of a store, too.
+  var stored: (benchmark: StoredSearchBenchmark, directory: String)?
 
   /// Full scans timed one by one; their median settles quickly.
   private static let flatTimedCount = 20
@@ -61,8 +63,14 @@ struct SearchBenchmark {
       if answers.isEmpty { answers = batchAnswers }
       report.batch = .init(msPerQuery: milliseconds)
     }
-    progress("comparing with a full scan")
     report.checksum = String(SearchEvaluation.checksum(of: answers), radix: 16)
+    if let stored {
+      var (result, found) = try stored.benchmark.run(
+        questions, below: stored.directory, progress: progress)
+      result.checksum = String(SearchEvaluation.checksum(of: found), radix: 16)
+      report.stored = result
+    }
+    progress("comparing with a full scan")
     compareWithFlatScan(answers, batchAnswers, in: &report)
     return report
   }
@@ -133,7 +141,12 @@ struct SearchBenchmark {
       let recalls = zip(answers, truth).map { SearchEvaluation.recall(of: $0, truth: $1) }
       return recalls.reduce(0, +) / Double(max(recalls.count, 1))
     }
-    if report.single != nil { report.single?.recall = recall(answers) }
+    if report.single != nil {
+      report.single?.recall = recall(answers)
+      report.single?.perQueryRecall = zip(answers, truth).map {
+        SearchEvaluation.recall(of: $0, truth: $1)
+      }
+    }
     if report.batch != nil { report.batch?.recall = recall(batchAnswers) }
   }
 
@@ -153,6 +166,7 @@ struct SearchBenchmarkReport: Encodable {
     var recall = 0.0
     var candidates: Double
     var perQueryMs: [Double]
+    var perQueryRecall: [Double] = []
 
     init(_ timings: Timings, candidates: Double) {
       medianMs = timings.median
@@ -166,6 +180,17 @@ struct SearchBenchmarkReport: Encodable {
   struct Batch: Encodable {
     var msPerQuery: Double
     var recall = 0.0
+  }
+
+  /// Of a store that was closed and opened again.
+  struct Stored: Encodable {
+    var openSeconds = 0.0
+    var warmSeconds = 0.0
+    var firstMs = 0.0
+    var medianMs = 0.0
+    var p95Ms = 0.0
+    /// Of the answers, which are those of the index in memory.
+    var checksum = ""
   }
 
   struct Flat: Encodable {
@@ -183,6 +208,7 @@ struct SearchBenchmarkReport: Encodable {
   var indexBytesPerCode: Double
   var single: Single?
   var batch: Batch?
+  var stored: Stored?
   var flat = Flat(medianMs: 0)
   /// Of the answers, in hexadecimal.
   var checksum = ""
@@ -213,10 +239,21 @@ struct SearchBenchmarkReport: Encodable {
         ratio(batch.msPerQuery),
       ])
     }
+    if let stored {
+      table.append([
+        "stored", Text.short(stored.medianMs), Text.short(stored.p95Ms), "",
+        stored.checksum == checksum ? "same" : "other", ratio(stored.medianMs),
+      ])
+    }
     table.append(["flat", Text.short(flat.medianMs), "", "", "1.0000", "1×"])
     text += table.text + "\n"
     if let single {
       text += "codes compared in full: \(Text.short(single.candidates)) a query\n"
+    }
+    if let stored {
+      text +=
+        "store opened in \(Text.duration(stored.openSeconds)), warmed in "
+        + "\(Text.duration(stored.warmSeconds)); first query \(Text.short(stored.firstMs)) ms\n"
     }
     return text + "checksum of the answers: \(checksum)\n"
   }
