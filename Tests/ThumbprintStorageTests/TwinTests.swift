@@ -115,3 +115,54 @@ import ThumbprintTestKit
     #expect(try collection.check().isSound)
   }
 }
+
+/// Readers beside writers: a search, a walk and a check each see one state, whatever is written,
+/// joined, sealed and rewritten meanwhile.
+@Suite struct ConcurrencyTests {
+  @Test func readersSeeOneStateWhileWritersGoOn() async throws {
+    let folder = TemporaryFolder()
+    let store = try LocalStore(path: folder.path, access: .readWrite, limits: .tiny)
+    try store.createCollection("c", shardCount: 1, profile: .standard, coder: nil)
+    let collection = try store.collection("c")
+    var generator = RecordGenerator(seed: 21)
+    // Every write replaces all records of a generation: a whole state has one generation.
+    let ids = (0..<150).map { ItemID(UInt64($0) &* 0x9E37_79B9_7F4A_7C15) }
+    let generations = (0..<30).map { number in
+      ids.map { id in
+        var record = generator.record(id: id)
+        record.name = "generation \(number)"
+        return record
+      }
+    }
+    _ = try collection.upsert(generations[0])
+    let query = generator.query()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        for (i, records) in generations.enumerated().dropFirst() {
+          _ = try collection.upsert(records)
+          if i % 7 == 3 { try collection.compact() }
+        }
+      }
+      for _ in 0..<2 {
+        group.addTask {
+          for _ in 0..<40 {
+            var names: Set<String?> = []
+            var count = 0
+            try collection.forEachRecord {
+              names.insert($0.name)
+              count += 1
+            }
+            #expect(names.count == 1 && count == ids.count)
+            #expect(try collection.search(query).matches.count <= ids.count)
+            let found = try collection.records(ids).compactMap { $0?.name }
+            #expect(found.count == ids.count && Set(found).count == 1)
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+    let report = try collection.check()
+    #expect(report.problems.isEmpty, "\(report.problems)")
+    #expect(report.recordCount == ids.count)
+  }
+}

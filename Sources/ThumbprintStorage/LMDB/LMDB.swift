@@ -9,7 +9,7 @@
 // | never `MDB_WRITEMAP`: a full disk would be SIGBUS | the flags of `LMDBEnvironment.init` |
 // | the map never moves under a reader | its size is set before opening, never after |
 // | no transaction outlives its environment | a transaction keeps its environment |
-// | bytes are read only while their transaction lives | callers keep `LMDBReadTransaction` beside what they read |
+// | bytes are read only while their transaction lives | `ShardView`, `BlockView` and `IndexSnapshot` keep it; methods that take pointers out of them keep these |
 // | slots of readers that died are freed | `mdb_reader_check` at opening and every 64 commits |
 // | local disks only, no fork | documented in docs/formats/storage.md |
 

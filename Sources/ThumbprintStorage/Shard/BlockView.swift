@@ -3,8 +3,10 @@ import ThumbprintIndex
 
 /// A stored block, read in place.
 ///
-/// `@unchecked Sendable` is safe because the memory is only ever read; it stays in place while
-/// the transaction of the ``ShardView`` that holds the block lives.
+/// Keeps the transaction in which its memory stays in place. Pointers taken out of a block do not:
+/// whoever reads through them keeps the block, or the view, until the reading is done.
+///
+/// `@unchecked Sendable` is safe because the memory is only ever read.
 struct BlockView: @unchecked Sendable {
   let header: BlockHeader
   /// With the dead rows of the view.
@@ -12,10 +14,11 @@ struct BlockView: @unchecked Sendable {
   let dead: StoredDeadRows?
   private let names: TextColumn?
   private let tags: TextColumn?
+  private let owner: LMDBReadTransaction
 
   init(
     header: BlockHeader, value: UnsafeRawBufferPointer, dead: StoredDeadRows?,
-    names: TextColumn?, tags: TextColumn?
+    names: TextColumn?, tags: TextColumn?, owner: LMDBReadTransaction
   ) {
     guard let start = value.baseAddress else { preconditionFailure("a block has bytes") }
     self.header = header
@@ -25,6 +28,7 @@ struct BlockView: @unchecked Sendable {
     self.columns = columns
     self.dead = dead
     self.names = names
+    self.owner = owner
     self.tags = tags
   }
 

@@ -18,6 +18,7 @@ struct SegmentSealer {
   /// Makes recent blocks a segment. Their rows stay where they are.
   func seal(_ blocks: ArraySlice<BlockView>) throws {
     let view = try shard.view()
+    defer { withExtendedLifetime(view) {} }
     let numbers = Set(blocks.map(\.number))
     let descriptor = try build(view.recent.filter { numbers.contains($0.number) }, view: view)
     try shard.transact { changes, transaction in
@@ -31,6 +32,7 @@ struct SegmentSealer {
   /// Makes one segment of several. Rows stay where they are; the tables are built anew.
   func merge(_ segments: [SegmentView]) throws {
     let view = try shard.view()
+    defer { withExtendedLifetime(view) {} }
     let numbers = Set(segments.map(\.descriptor.number))
     let current = view.segments.filter { numbers.contains($0.descriptor.number) }
     let descriptor = try build(current.flatMap { view.blocks[$0.blockRange] }, view: view)
@@ -49,16 +51,17 @@ struct SegmentSealer {
         $0.descriptor.number == segment.descriptor.number
       })
     else { return }
+    defer { withExtendedLifetime(before) {} }
     let oldBlocks = Array(before.blocks[old.blockRange])
     let stored = try store(liveRowsOf: oldBlocks)
     let view = try shard.view()
+    defer { withExtendedLifetime(view) {} }
     let newBlocks = try stored.map { try view.unlistedBlock($0.number, rowCount: $0.rowCount) }
     let descriptor = newBlocks.isEmpty ? nil : try build(newBlocks, view: view)
     try shard.transact { changes, transaction in
       let dead = try rowsBuried(since: oldBlocks, in: changes.view, among: newBlocks)
-      for block in changes.view.blocks
-      where oldBlocks.contains(where: { $0.number == block.number }
-      ) {
+      let oldNumbers = Set(oldBlocks.map(\.number))
+      for block in changes.view.blocks where oldNumbers.contains(block.number) {
         try changes.retire(block, in: transaction)
       }
       for (block, rows) in dead { changes.setDead(rows, block: block) }

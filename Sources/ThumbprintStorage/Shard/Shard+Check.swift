@@ -70,6 +70,7 @@ extension Shard {
       }
     }
     var view = try view()
+    defer { withExtendedLifetime(view) {} }
     try attempt {
       while try LMDBFileCheck.checkSnapshot(path, transactionID: view.transactionID) == nil {
         view = try self.view()

@@ -21,6 +21,7 @@ extension Shard {
   package func warm() throws {
     try noting {
       let view = try view()
+      defer { withExtendedLifetime(view) {} }
       let index = try view.index()
       for segment in view.segments {
         for piece in segment.pieces.values { MemoryAdvice.populate(piece) }

@@ -125,6 +125,7 @@ package final class Shard: Sendable {
   package func records(_ ids: [ItemID]) throws -> [Record?] {
     try noting {
       let view = try view()
+      defer { withExtendedLifetime(view) {} }
       let order = ids.indices.sorted { ids[$0] < ids[$1] }
       var result = [Record?](repeating: nil, count: ids.count)
       // An id may be asked for twice, and a merge wants each once.

@@ -284,7 +284,8 @@ private struct ShardReader {
     return BlockView(
       header: header, value: value, dead: dead,
       names: try texts(.names, header.flags.contains(.names), number, rowCount),
-      tags: try texts(.tags, header.flags.contains(.tags), number, rowCount))
+      tags: try texts(.tags, header.flags.contains(.tags), number, rowCount),
+      owner: transaction)
   }
 
   private func texts(
