@@ -15,19 +15,17 @@ struct QueryPlan {
   /// Looks at the tables: two numbers of votes after each of two waves.
   private static let lookCount = 4.0
 
-  /// Of what a recall promise may lose, the share that is spent. The rest is for the spread of
-  /// measured recall about its mean.
-  private static let recallShare = 0.8
+  /// Of what a recall promise may lose, the share that a stop of the tables spends. The rest is
+  /// for the spread of measured recall about its mean.
+  private static let recallTableShare = 0.8
+  /// The share that sketches spend: with as much for clusters left out, a tenth is kept.
+  static let recallSketchShare = 0.45
   /// What of that each prefix may lose. The first one that is read decides how many codes are
   /// left, so it gets the most.
   private static let stageShares = [0.3, 0.4, 0.2, 0.1]
 
   /// - Parameter missProbability: What a certified answer may miss by in this part.
-  ///   - sharesLoss: Whether another way of leaving rows out takes half of a recall promise's
-  ///     loss.
-  init(
-    _ query: SearchQuery, missProbability: Double, rowCount: Int, sharesLoss: Bool = false
-  ) {
+  init(_ query: SearchQuery, missProbability: Double, rowCount: Int) {
     self.query = query
     switch query.extent {
     case .nearest(let k): answerCount = max(1, min(k, rowCount))
@@ -46,10 +44,11 @@ struct QueryPlan {
       sketchMiss = each
       thresholds = Self.stageShares.map { .within(missProbability: each * $0) }
     case .recall(let recall):
-      let loss = (1 - recall) * Self.recallShare * (sharesLoss ? 0.5 : 1)
-      tableMiss = loss
-      sketchMiss = loss
-      thresholds = Self.stageShares.map { .within(missProbability: loss * $0) }
+      let loss = 1 - recall
+      tableMiss = loss * Self.recallTableShare
+      let sketchMiss = loss * Self.recallSketchShare
+      self.sketchMiss = sketchMiss
+      thresholds = Self.stageShares.map { .within(missProbability: sketchMiss * $0) }
     }
   }
 

@@ -2,8 +2,8 @@ import CHamming
 import ThumbprintCodes
 
 extension SegmentSearch {
-  /// Of what a recall promise may lose, the share lost by leaving clusters out; as much goes to
-  /// the sketches inside them.
+  /// Of what a recall promise may lose, the share lost by leaving clusters out; the sketches
+  /// inside them may lose ``QueryPlan/recallSketchShare``.
   private static let clusterShare = 0.45
   /// Clusters read for a bound where the promise allows to leave out none.
   private static let seedCount = 6
@@ -18,7 +18,10 @@ extension SegmentSearch {
     let distances = scratch.wideDistances.base
     tp_scan64(queryBytes, clusters.centres, clusters.count, distances)
     certificate.predictedNanoseconds += Double(clusters.count)
-    guard case .recall(let recall) = plan.query.promise else {
+    // Gaps are known for the nearest few alone: more answers lie in farther clusters.
+    guard case .recall(let recall) = plan.query.promise,
+      plan.answerCount <= SampleStatistics.neighbourCount
+    else {
       seedByClusters(clusters)
       return false
     }
@@ -35,6 +38,11 @@ extension SegmentSearch {
     certificate.missProbability += 1 - recall
     certificate.predictedNanoseconds += costs.scan(width: 32, count: rowCount)
     sweep(clusters, count: near)
+    // Too few rows are near: the others have to be asked.
+    guard matches.isFull || !canTighten else {
+      dropMatches()
+      return false
+    }
     return true
   }
 

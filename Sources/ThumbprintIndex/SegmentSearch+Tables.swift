@@ -29,7 +29,9 @@ extension SegmentSearch {
       if probed == 0, expected > Self.postingCountMax {
         return runVotes(fallback: fallback)
       }
-      collect(wave, postings: postings, firstCount: &firstCount, repeatCount: &repeatCount)
+      guard
+        collect(wave, postings: postings, firstCount: &firstCount, repeatCount: &repeatCount)
+      else { return giveUpTables(probed: probed) }
       probed = end
       if compareRepeats(repeatCount, probed: probed) {
         return true
@@ -63,18 +65,19 @@ extension SegmentSearch {
     return postings
   }
 
+  /// Streams the lists of a wave. Returns false, with nothing done, if they are far longer than
+  /// those of the first wave promised.
   private mutating func collect(
     _ wave: Range<Int>, postings: Int, firstCount: inout Int, repeatCount: inout Int
-  ) {
+  ) -> Bool {
     // Growing loses what is there: make room for a second wave of the same kind at once.
     if wave.lowerBound == 0 {
       let room = 2 * Self.postingCountMax + postings * header.tableCount / wave.count
       scratch.firsts.reserve(room)
       scratch.repeats.reserve(room)
     }
-    guard firstCount + repeatCount + postings <= scratch.firsts.capacity else {
-      return  // Lists of the second wave are far longer than the first promised: leave them.
-    }
+    let room = min(scratch.firsts.capacity, scratch.repeats.capacity)
+    guard firstCount + repeatCount + postings <= room else { return false }
     certificate.postingsRead += postings
     segment.tables.withUnsafeBufferPointer {
       tp_collect(
@@ -82,6 +85,7 @@ extension SegmentSearch {
         scratch.lengths.base + wave.lowerBound, wave.count, UInt32(segment.rowCount),
         scratch.seen.base, scratch.firsts.base, &firstCount, scratch.repeats.base, &repeatCount)
     }
+    return true
   }
 
   /// Compares every row met twice or more; whether that is all there can be.

@@ -88,7 +88,7 @@ struct SegmentSearch {
   var rowCost: Double { Double(segment.rowCount) * costs.row }
 
   /// Whether better matches would lower the bound; a radius is what it is.
-  private var canTighten: Bool {
+  var canTighten: Bool {
     if case .nearest = plan.query.extent { return true }
     return false
   }
