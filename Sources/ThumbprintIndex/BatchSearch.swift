@@ -82,17 +82,20 @@ struct BatchSearch {
     for (part, undecided) in zip(parts, open) { search(part, queries: undecided) }
   }
 
-  private func start(_ part: Part, query i: Int, outer: TopMatches) -> SegmentSearch {
+  private func start(
+    _ part: Part, query i: Int, outer: TopMatches, costs: CostModel = .current
+  ) -> SegmentSearch {
     part.snapshot.prepare(plans[i].query, scratches[i])
     return SegmentSearch(
-      part.segment, plan: plans[i], scratch: scratches[i], costs: .current, outer: outer)
+      part.segment, plan: plans[i], scratch: scratches[i], costs: costs, outer: outer)
   }
 
   /// Searches one segment for some queries: tables and clusters one by one, which read little;
   /// sketches and rows together, chunk by chunk.
   private mutating func search(_ part: Part, queries: [Int]) {
     guard !queries.isEmpty else { return }
-    var searches = queries.map { start(part, query: $0, outer: matches[$0]) }
+    let costs = queries.count > 1 ? CostModel.current.shared : .current
+    var searches = queries.map { start(part, query: $0, outer: matches[$0], costs: costs) }
     if searches.count == 1 {
       searches[0].run()
     } else {
@@ -137,42 +140,22 @@ struct SketchSweeps {
   /// Finishes the searches named by `open` by sketches, or by rows where those exclude little.
   func run(_ open: [Int], of searches: inout [SegmentSearch]) {
     let sketched = open.filter { searches[$0].wantsSketches }
-    let unbounded = sketched.filter { searches[$0].wantsSeed }
-    seed(unbounded, of: &searches)
-    var bounded: [Int] = []
-    var seeded: [Int] = []
-    var rows = open.filter { !searches[$0].wantsSketches }
-    for i in sketched {
-      if !unbounded.contains(i) {
-        bounded.append(i)
-      } else if searches[i].beginSweepAgain() {
-        seeded.append(i)
-      } else {
-        rows.append(i)
-      }
-    }
-    sweepAgain(seeded, of: &searches)
-    sweep(bounded, of: &searches)
-    scanRows(rows, of: &searches)
+    seed(sketched.filter { searches[$0].wantsSeed }, of: &searches)
+    let swept = sketched.filter { searches[$0].expectsSweepToPay }
+    sweep(swept, of: &searches)
+    scanRows(open.filter { !swept.contains($0) }, of: &searches)
   }
 
-  /// The sketch distances of every row to every query, and from them a bound for each.
+  /// A bound for each query, by the rows whose sketches are nearest to it.
   private func seed(_ list: [Int], of searches: inout [SegmentSearch]) {
     guard !list.isEmpty else { return }
-    for i in list { searches[i].beginSeed() }
+    // Distances are not kept: to read them again would cost more than to count bits again.
+    for i in list { searches[i].beginSeed(keepsDistances: false) }
     for low in stride(from: 0, to: segment.rowCount, by: Self.chunkSize) {
       let size = min(Self.chunkSize, segment.rowCount - low)
       for i in list { searches[i].seed(low: low, size: size) }
     }
     for i in list { searches[i].endSeed() }
-  }
-
-  private func sweepAgain(_ list: [Int], of searches: inout [SegmentSearch]) {
-    guard !list.isEmpty else { return }
-    for low in stride(from: 0, to: segment.rowCount, by: Self.chunkSize) {
-      let range = low..<min(segment.rowCount, low + Self.chunkSize)
-      for i in list { searches[i].sweepAgain(range) }
-    }
   }
 
   private func sweep(_ list: [Int], of searches: inout [SegmentSearch]) {

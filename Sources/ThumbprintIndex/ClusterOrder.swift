@@ -193,7 +193,7 @@ struct ClusterOrder: Sendable {
   }
 
   /// By how much the centre of a neighbour's cluster is farther from a row than the nearest
-  /// centre: quantiles over sampled rows and their neighbours, then the largest.
+  /// centre: for sampled rows and their neighbours, ascending.
   func gaps(_ statistics: SampleStatistics, rows: RowMap) -> [Int] {
     var gaps: [Int] = []
     var code = [UInt8](repeating: 0, count: Self.centreByteCount)
@@ -204,6 +204,6 @@ struct ClusterOrder: Sendable {
       let nearest = distances.min() ?? 0
       gaps += probe.nearest.map { Int(distances[Int(assignment[$0])] - nearest) }
     }
-    return SampleStatistics.quantiles(gaps) + [gaps.max() ?? 0]
+    return gaps.sorted()
   }
 }

@@ -7,14 +7,14 @@ import Foundation
 /// how); how often each step happens comes from the segment's own statistics.
 package struct CostModel: Sendable {
   /// One sketch of 16 or 32 bytes compared, from memory and from the cache.
-  var scan16 = (memory: 0.34, cache: 0.22)
-  var scan32 = (memory: 0.7, cache: 0.36)
+  var scan16 = (memory: 0.34, cache: 0.12)
+  var scan32 = (memory: 0.7, cache: 0.22)
   /// One code compared over its first 64 bytes.
-  var scan64 = (memory: 1.5, cache: 0.85)
+  var scan64 = (memory: 1.5, cache: 0.4)
   /// One candidate narrowed by the next 16 or 32 bytes.
-  var refine = 5.0
+  var refine = 4.0
   /// One candidate taken out of a run of sketch distances.
-  var hit = 2.5
+  var hit = 1.5
   /// One candidate at a random place, of which 32 bytes are read.
   var candidate = 12.0
   /// One candidate of which the rest is read at a random place: its first 64 bytes, and all.
@@ -22,6 +22,8 @@ package struct CostModel: Sendable {
   var finishEnded = 45.0
   /// One row compared whole in a pass over memory.
   var row = 20.0
+  /// One row compared whole while it is in the cache, as one of a batch of queries does.
+  var cachedRow = 3.5
   /// One table looked up; one row number read from a list.
   var lookup = 30.0
   var posting = 2.5
@@ -39,6 +41,7 @@ package struct CostModel: Sendable {
       model.scan64 = (3.2, 2.8)
       model.finishEnded = 60
       model.row = 24
+      model.cachedRow = 14
     default:
       model.scan16 = (4, 4)
       model.scan32 = (8, 8)
@@ -47,9 +50,20 @@ package struct CostModel: Sendable {
       model.finishBegun = 35
       model.finishEnded = 130
       model.row = 110
+      model.cachedRow = 100
     }
     return model
   }()
+
+  /// The costs of a query that shares its passes over memory with others.
+  package var shared: CostModel {
+    var model = self
+    model.scan16.memory = scan16.cache
+    model.scan32.memory = scan32.cache
+    model.scan64.memory = scan64.cache
+    model.row = cachedRow
+    return model
+  }
 
   func scan(width: Int, count: Int) -> Double {
     let cost = width == 16 ? scan16 : width == 32 ? scan32 : scan64

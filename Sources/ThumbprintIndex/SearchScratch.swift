@@ -19,6 +19,8 @@ final class SearchScratch {
   let tallyCounts = Buffer<UInt8>(0)
   /// One count a row, all zero between uses.
   let votes = Buffer<UInt8>(0)
+  /// Sketch distances of the rows in the pool, which are in `firsts`.
+  let poolPartials = Buffer<UInt16>(0)
   /// Distances over 16 or 32 bytes.
   let distances = Buffer<UInt8>(0)
   /// Candidates: positions, bits differing so far, addresses of the last 448 bytes.

@@ -20,7 +20,7 @@ struct SegmentHeader: Codable, Sendable, Hashable {
   /// Distances of sampled rows to their tenth nearest: as many quantiles.
   var neighbourDistances: [Int]
   /// By how many of 512 bits the centre of a neighbour's cluster was farther than the nearest
-  /// centre: as many quantiles, then the largest one seen.
+  /// centre: one value for each of the ten nearest of each sampled row, ascending.
   var clusterGaps: [Int]
 
   /// Bits of a key: about 32 rows to a bucket. The longer the key, the rarer a collision of far
@@ -64,11 +64,12 @@ struct SegmentHeader: Codable, Sendable, Hashable {
       (0...65536).contains(header.clusterCount)
     else { throw fail("a count is out of its range") }
     let lists = [header.strangerDistances, header.neighbourDistances, header.clusterGaps]
+    let gapCountMax = SampleStatistics.probeCount * SampleStatistics.neighbourCount
     guard
-      lists.allSatisfy({
-        $0.count <= SampleStatistics.quantileCount + 1
-          && $0.allSatisfy((0...FeatureCode.bitCount).contains)
-      })
+      lists.allSatisfy({ $0.allSatisfy((0...FeatureCode.bitCount).contains) }),
+      lists[0].count <= SampleStatistics.quantileCount,
+      lists[1].count <= SampleStatistics.quantileCount, lists[2].count <= gapCountMax,
+      zip(lists[2], lists[2].dropFirst()).allSatisfy({ $0 <= $1 })
     else { throw fail("a statistic is out of its range") }
     self = header
   }

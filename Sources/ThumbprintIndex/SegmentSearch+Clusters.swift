@@ -4,7 +4,7 @@ import ThumbprintCodes
 extension SegmentSearch {
   /// Of what a recall promise may lose, the share lost by leaving clusters out; the sketches
   /// inside them may lose ``QueryPlan/recallSketchShare``.
-  private static let clusterShare = 0.45
+  private static let clusterShare = 0.25
   /// Clusters read for a bound where the promise allows to leave out none.
   private static let seedCount = 6
 
@@ -12,7 +12,7 @@ extension SegmentSearch {
   /// it found a bound.
   mutating func runClusters() -> Bool {
     guard let clusters = resident.clusters, !isWithin,
-      header.clusterGaps.count == SampleStatistics.quantileCount + 1
+      !header.clusterGaps.isEmpty
     else { return false }
     scratch.wideDistances.reserve(clusters.count)
     let distances = scratch.wideDistances.base
@@ -39,7 +39,7 @@ extension SegmentSearch {
     certificate.predictedNanoseconds += costs.scan(width: 32, count: rowCount)
     sweep(clusters, count: near)
     // Too few rows are near: the others have to be asked.
-    guard matches.isFull || !canTighten else {
+    guard matches.isFull || isBounded else {
       dropMatches()
       return false
     }
@@ -86,14 +86,12 @@ extension SegmentSearch {
   /// How much farther than the nearest centre the centre of a true answer's cluster is, but for
   /// the given share of answers, by the sample taken when the index was built.
   private func allowedGap(_ miss: Double) -> Int {
-    let quantiles = header.clusterGaps
-    let count = SampleStatistics.quantileCount
-    // Quantile i stands at (i + 1/2) / count; the largest gap, behind the last one, at 1.
-    let place = (1 - miss) * Double(count) - 0.5
-    let low = min(max(0, Int(place)), count - 1)
-    let share = low == count - 1 ? (place - Double(low)) * 2 : place - Double(low)
-    let between = Double(quantiles[low + 1] - quantiles[low]) * min(max(share, 0), 1)
-    return quantiles[low] + Int(between.rounded(.up))
+    let gaps = header.clusterGaps
+    // Of the sample so many may be farther; one standard deviation fewer, for it is a sample.
+    let expected = miss * Double(gaps.count)
+    let rank = expected - expected.squareRoot()
+    guard rank >= 0 else { return gaps[gaps.count - 1] + gaps[gaps.count - 1] / 8 }
+    return gaps[gaps.count - 1 - Int(rank)]
   }
 }
 

@@ -19,9 +19,11 @@ struct SegmentSearch {
   var isProbe = false
   /// What tables or clusters met without keeping the promise: matches, though perhaps not all.
   var probed: TopMatches?
-  /// Rows in the pool of a search for a bound, and the sketch distance up to which more enter.
+  /// Rows in the pool of a search for a bound, the sketch distance up to which more enter, and
+  /// whether the distances of all rows are kept.
   var poolCount = 0
   var poolLimit: UInt32 = 255
+  var keepsDistances = true
 
   init(
     _ segment: Segment, plan: QueryPlan, scratch: SearchScratch, costs: CostModel,
@@ -73,8 +75,11 @@ struct SegmentSearch {
   /// Whether sketches may be cheaper than comparing every row: surely not under a radius so wide
   /// that they exclude little; perhaps where better matches may still lower the bound.
   var wantsSketches: Bool {
-    canTighten && !isSeeded || expectedSweep(bound: matches.bound).nanoseconds < rowCost
+    canTighten && !isSeeded || expectsSweepToPay
   }
+
+  /// Whether a sweep under the bound of now is cheaper than comparing every row.
+  var expectsSweepToPay: Bool { expectedSweep(bound: matches.bound).nanoseconds < rowCost }
 
   /// Whether to read all sketches for a bound first: where the one that is known, if any, lets far
   /// more codes pass than reading the sketches costs.
@@ -88,7 +93,7 @@ struct SegmentSearch {
   var rowCost: Double { Double(segment.rowCount) * costs.row }
 
   /// Whether better matches would lower the bound; a radius is what it is.
-  var canTighten: Bool {
+  private var canTighten: Bool {
     if case .nearest = plan.query.extent { return true }
     return false
   }
