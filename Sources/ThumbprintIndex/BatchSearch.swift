@@ -133,7 +133,7 @@ struct SketchSweeps {
   let segment: Segment
 
   /// Rows whose sketches stay in the second cache while every query reads them.
-  private static let chunkSize = 4096
+  private static let chunkSize = 2048
   /// Rows that stay in it while every pair of queries reads them.
   private static let rowStep = 64
 

@@ -111,8 +111,7 @@ extension SegmentSearch {
 
   mutating func beginSeed(keepsDistances: Bool) {
     certificate.sketchesRead += segment.rowCount
-    certificate.predictedNanoseconds += costs.scan(
-      width: keepsDistances ? 32 : 16, count: segment.rowCount)
+    certificate.predictedNanoseconds += costs.scan(width: 32, count: segment.rowCount)
     self.keepsDistances = keepsDistances
     scratch.distances.reserve(keepsDistances ? segment.rowCount : SearchScratch.chunkSize)
     scratch.firsts.reserve(4 * poolTarget + SearchScratch.chunkSize)
@@ -124,12 +123,7 @@ extension SegmentSearch {
   /// Reads the sketches of a chunk; those nearest so far stay in the pool.
   mutating func seed(low: Int, size: Int) {
     let distances = scratch.distances.base + (keepsDistances ? low : 0)
-    if keepsDistances {
-      tp_scan32(queryBytes, resident.sketches.base + 32 * low, size, distances)
-    } else {
-      // Half a sketch finds what is near almost as well, in half the time.
-      tp_scan16(queryBytes, resident.halfSketches.base + 16 * low, size, distances)
-    }
+    tp_scan32(queryBytes, resident.sketches.base + 32 * low, size, distances)
     let pool = scratch.firsts.base
     let partials = scratch.poolPartials.base
     let count =
@@ -146,12 +140,8 @@ extension SegmentSearch {
     cutPool()
     scratch.reserveCandidates(max(poolCount, 2 * SearchScratch.chunkSize))
     scratch.positions.base.update(from: scratch.firsts.base, count: poolCount)
-    if keepsDistances {
-      scratch.partials.base.update(from: scratch.poolPartials.base, count: poolCount)
-      verify(count: poolCount, read: 32)
-    } else {
-      verify(count: poolCount)
-    }
+    scratch.partials.base.update(from: scratch.poolPartials.base, count: poolCount)
+    verify(count: poolCount, read: 32)
     isBoundTight = matches.isFull
     // The sweep that follows meets these rows again.
     matches = matches.part()
