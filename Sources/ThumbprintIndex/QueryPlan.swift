@@ -18,8 +18,8 @@ struct QueryPlan {
   /// Of what a recall promise may lose, the share that a stop of the tables spends. The rest is
   /// for the spread of measured recall about its mean.
   private static let recallTableShare = 0.8
-  /// The share that sketches spend; clusters left out spend 0.25.
-  static let recallSketchShare = 0.4
+  /// The share that sketches spend; clusters left out spend 0.35.
+  static let recallSketchShare = 0.3
   /// What of that each prefix may lose. The first one that is read decides how many codes are
   /// left, so it gets the most.
   private static let stageShares = [0.3, 0.4, 0.2, 0.1]

@@ -4,7 +4,7 @@ import ThumbprintCodes
 extension SegmentSearch {
   /// Of what a recall promise may lose, the share lost by leaving clusters out; the sketches
   /// inside them may lose ``QueryPlan/recallSketchShare``.
-  private static let clusterShare = 0.25
+  private static let clusterShare = 0.35
   /// Clusters read for a bound where the promise allows to leave out none.
   private static let seedCount = 6
 
@@ -87,9 +87,9 @@ extension SegmentSearch {
   /// the given share of answers, by the sample taken when the index was built.
   private func allowedGap(_ miss: Double) -> Int {
     let gaps = header.clusterGaps
-    // Of the sample so many may be farther; one standard deviation fewer, for it is a sample.
+    // Of the sample so many may be farther; half a standard deviation fewer, for it is a sample.
     let expected = miss * Double(gaps.count)
-    let rank = expected - expected.squareRoot()
+    let rank = expected - expected.squareRoot() / 2
     guard rank >= 0 else { return gaps[gaps.count - 1] + gaps[gaps.count - 1] / 8 }
     return gaps[gaps.count - 1 - Int(rank)]
   }
