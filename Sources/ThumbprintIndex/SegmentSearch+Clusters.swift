@@ -29,7 +29,7 @@ extension SegmentSearch {
     let near = order(
       clusters, within: nearest + allowedGap((1 - recall) * Self.clusterShare))
     let rowCount = (0..<near).reduce(0) { $0 + clusters.size(Int(scratch.firsts.base[$1])) }
-    guard rowCount < segment.rowCount / 2 else {
+    guard rowCount < segment.rowCount * 3 / 4 else {
       seedByClusters(clusters)
       return false
     }
@@ -87,9 +87,9 @@ extension SegmentSearch {
   /// the given share of answers, by the sample taken when the index was built.
   private func allowedGap(_ miss: Double) -> Int {
     let gaps = header.clusterGaps
-    // Of the sample so many may be farther; half a standard deviation fewer, for it is a sample.
+    // Of the sample so many may be farther; one standard deviation fewer, for it is a sample.
     let expected = miss * Double(gaps.count)
-    let rank = expected - expected.squareRoot() / 2
+    let rank = expected - expected.squareRoot()
     guard rank >= 0 else { return gaps[gaps.count - 1] + gaps[gaps.count - 1] / 8 }
     return gaps[gaps.count - 1 - Int(rank)]
   }
