@@ -3,8 +3,8 @@ import Foundation
 
 /// What the steps of a search cost on this kind of machine, in nanoseconds of one thread.
 ///
-/// Constants of the kernels' level, measured by `thumbprint bench search` (docs/theory.md says
-/// how); how often each step happens comes from the segment's own statistics.
+/// Constants of the kernels' level, from timing the kernels alone; how often each step happens
+/// comes from the segment's own statistics.
 package struct CostModel: Sendable {
   /// One sketch of 16 or 32 bytes compared, from memory and from the cache.
   var scan16 = (memory: 0.34, cache: 0.12)

@@ -21,10 +21,10 @@ def parser():
         prog="generate",
         description="Makes a code set: PREFIX.base.npy, .query.npy, .class.npy and .json.",
         epilog="examples:\n"
-        "  generate planted /tmp/sets/planted1m --rows 1000000\n"
-        "  generate planted /tmp/sets/planted1m --rows 1000000 --query-seed 1 --queries-only "
-        "--query-prefix /tmp/sets/tuning\n"
-        "  generate real /tmp/sets/real --codes features.npy --hold-out 200",
+        "  generate planted sets/planted1m --rows 1000000\n"
+        "  generate planted sets/planted1m --rows 1000000 --query-seed 1 --queries-only "
+        "--query-prefix sets/tuning\n"
+        "  generate real sets/real --codes features.npy --hold-out 200",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     kinds = top.add_subparsers(dest="kind", required=True, metavar="KIND")
