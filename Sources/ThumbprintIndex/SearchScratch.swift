@@ -68,10 +68,8 @@ final class SearchScratch {
     deinit { base.deallocate() }
   }
 
-  /// Scratch memories that no search is using.
-  ///
-  /// `@unchecked Sendable` is safe because each scratch is in the list or with one search.
-  private final class Pool: @unchecked Sendable {
+  /// Scratch memories that no search is using: each is in the list or with one search.
+  private final class Pool: Sendable {
     private let free = Locked<[Holder]>([])
 
     /// Handed from one search to the next, so only one thread at a time has it:
