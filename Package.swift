@@ -16,6 +16,7 @@ let package = Package(
     .library(name: "ThumbprintStorage", targets: ["ThumbprintStorage"]),
     .library(name: "ThumbprintNets", targets: ["ThumbprintNets"]),
     .library(name: "ThumbprintImages", targets: ["ThumbprintImages"]),
+    .library(name: "ThumbprintScenes", targets: ["ThumbprintScenes"]),
     .library(name: "ThumbprintCoding", targets: ["ThumbprintCoding"]),
     .executable(name: "thumbprint", targets: ["thumbprint"]),
   ],
@@ -54,6 +55,10 @@ let package = Package(
     .target(
       name: "ThumbprintImages",
       dependencies: ["CPNG", "CJPEG"],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "ThumbprintScenes",
+      dependencies: ["ThumbprintImages", "ThumbprintCodes"],
       swiftSettings: swiftSettings),
     .target(
       name: "ThumbprintCoding",
@@ -120,6 +125,10 @@ let package = Package(
     .testTarget(
       name: "ThumbprintImagesTests",
       dependencies: ["ThumbprintImages", "ThumbprintCodes", "CJPEG"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ThumbprintScenesTests",
+      dependencies: ["ThumbprintScenes", "ThumbprintImages"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "ThumbprintCodingTests",
