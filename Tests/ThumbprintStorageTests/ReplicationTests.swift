@@ -1,3 +1,5 @@
+import Glibc
+import Synchronization
 import Testing
 import ThumbprintCodes
 import ThumbprintIndex
@@ -89,6 +91,51 @@ import ThumbprintTestKit
       try await group.waitForAll()
     }
     #expect(try primary.meta.recordCount == 90)
+  }
+
+  @Test func followersKeepUpWhileAllGoOn() async throws {
+    let folder = TemporaryFolder()
+    func replica(_ name: String) throws -> Shard {
+      let path = folder.path + "/" + name
+      try Shard.create(path: path, meta: Replica.meta())
+      return try Shard(path: path, readOnly: false, limits: .tiny, retention: .standard)
+    }
+    let (primary, near, far) = (try replica("a"), try replica("b"), try replica("c"))
+    let start = try primary.beginTerm(Term(1))
+    let last = Mutex<LogPosition?>(nil)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        var generator = RecordGenerator(seed: 8)
+        var position = start
+        for _ in 0..<150 {
+          let records = generator.records(generator.number(in: 1...50), idsBelow: 800)
+          position = try primary.write(.upsert(records), term: Term(1)).position
+          let ids = (0..<4).map { _ in generator.id(below: 800) }
+          position = try primary.write(.delete(ids), term: Term(1)).position
+        }
+        last.withLock { [position] in $0 = position }
+      }
+      for (source, target) in [(primary, near), (near, far)] {
+        group.addTask {
+          while try last.withLock({ $0 }) != target.position {
+            guard
+              case .entries(let payloads) = try source.logEntries(
+                after: try target.position, byteCountMax: 200_000)
+            else { return Issue.record("the log was not kept") }
+            if payloads.isEmpty { usleep(500) }
+            _ = try target.apply(payloads, primaryTerm: Term(1))
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
+    for shard in [primary, near, far] {
+      try shard.settle()
+      let report = try shard.check()
+      #expect(report.problems.isEmpty, "\(report.problems)")
+      #expect(try report.digest == primary.meta.digest)
+      shard.close()
+    }
   }
 
   @Test func termsFence() throws {

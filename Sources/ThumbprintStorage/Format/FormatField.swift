@@ -27,6 +27,8 @@ package enum FormatLayouts {
     ("log entry", LogLayout.fields, LogLayout.byteCount),
     ("log entry of version 1", LogLayout.fieldsOfVersion1, LogLayout.byteCountOfVersion1),
     ("log payload", PayloadLayout.fields, PayloadLayout.byteCount),
+    ("manifest", ManifestLayout.fields, ManifestLayout.byteCount),
+    ("manifest entry", ManifestLayout.entryFields, ManifestLayout.entryHeaderByteCount),
     ("texts", TextLayout.fields, TextLayout.byteCount),
   ]
 
@@ -41,6 +43,8 @@ package enum FormatLayouts {
     ("ids of one delete entry", Shard.deleteCountMax),
     ("entries of the log", LogRetention.entryCountMax),
     ("bytes of rows kept for the log alone", LogRetention.standard.retiredByteCountMax),
+    ("bytes of a manifest", ShardCopyManifest.byteCountMax),
+    ("bytes of an item of a copy", ShardCopyManifest.itemByteCountMax),
     ("bytes of the map of a file", LMDBEnvironment.mapByteCountMax),
   ]
 

@@ -112,6 +112,7 @@ struct LogPayload {
           high: header.integer(PayloadLayout.rowsHigh),
           low: header.integer(PayloadLayout.rowsLow)))
     case .delete:
+      try Self.requireNoRows(header)
       guard (1...Shard.deleteCountMax).contains(count), body.count == 8 * count else {
         throw Self.damaged("\(count) ids in \(body.count) bytes")
       }
@@ -120,7 +121,9 @@ struct LogPayload {
       try Self.check(ids: ids, meta: meta)
       operation = .delete(ids)
     case .term:
+      try Self.requireNoRows(header)
       guard count == 0, body.isEmpty else { throw Self.damaged("a term with a body") }
+      try Self.check(body, header)
       operation = .term
     case nil: throw Self.damaged("an unknown kind of operation")
     }
@@ -144,6 +147,14 @@ struct LogPayload {
       throw damaged("a header with another checksum, or of another shard")
     }
     return header
+  }
+
+  /// What an operation without rows says of them is zero.
+  private static func requireNoRows(_ header: UnsafeRawBufferPointer) throws {
+    let fields = PayloadLayout.rowsHigh.offset..<PayloadLayout.rest.offset
+    guard header[fields].allSatisfy({ $0 == 0 }) else {
+      throw damaged("rows in an operation without any")
+    }
   }
 
   private static func rows(
