@@ -148,7 +148,6 @@ import ThumbprintTestKit
     #expect(throws: StoreError.self) { try store.shard(Self.key) }
     copy = try store.copy(of: Self.key)
     // Meanwhile the source has changed: what is the same is not sent again.
-    try primary.shard.settle()
     _ = try primary.shard.write(.upsert(generator.records(3, idsBelow: 50)), term: Term(1))
     let newSource = try primary.shard.copySource()
     let needed = try copy.begin(newSource.manifest)
@@ -220,7 +219,7 @@ import ThumbprintTestKit
     var killCount = 0
     while killCount < 40 {
       let child = try CrashChildProcess(["copy", primary.path, worker])
-      usleep(UInt32.random(in: 5_000...80_000, using: &random))
+      usleep(UInt32.random(in: 4_000...40_000, using: &random))
       child.killNow()
       let lines = child.finish()
       #expect(!lines.contains { $0.hasPrefix("error") }, "\(lines)")
