@@ -32,6 +32,7 @@ struct Thumbprint: ParsableCommand {
             StatsCommand.self, VerifyCommand.self, CheckCommand.self, SealCommand.self,
             CompactCommand.self,
           ]),
+        CommandGroup(name: "Coding", subcommands: [ViewsCommand.self, TrainGroup.self]),
         CommandGroup(name: "Measuring", subcommands: [BenchGroup.self]),
       ])
   }

@@ -20,7 +20,10 @@ import Testing
     ("ThumbprintCoding", ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes"]),
     (
       "ThumbprintCommands",
-      ["ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "CXXHash", "ArgumentParser"]
+      [
+        "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "ThumbprintCoding",
+        "ThumbprintNets", "ThumbprintImages", "CXXHash", "ArgumentParser",
+      ]
     ),
     ("thumbprint", ["ThumbprintCommands"]),
     ("ThumbprintTestKit", ["ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes"]),
