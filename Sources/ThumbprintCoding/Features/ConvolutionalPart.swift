@@ -36,23 +36,28 @@ public struct ConvolutionalPart: Sendable {
     return max(1, min(16, (1 << 21) / largest))
   }
 
+  /// The memory of one worker.
+  func workspace(imageCountMax: Int) -> Workspace {
+    Workspace(network.plan, imageCountMax: imageCountMax, isTraining: false)
+  }
+
   /// Runs the layers over pictures, a slice at a time.
   ///
   /// - Parameters:
   ///   - count: Pictures in all.
+  ///   - size: Pictures of a slice; as many as are fastest if `nil`.
   ///   - picture: Gives a picture of any size, which is shrunk or widened whole to the input's; called
   ///     on several threads.
   ///   - body: Takes the activations of a range of pictures, CNHW; called on several threads.
   func forEachSlice(
-    _ count: Int, threadCount: Int, picture: (Int) -> Picture,
+    _ count: Int, of size: Int? = nil, threadCount: Int, picture: (Int) -> Picture,
     _ body: (Range<Int>, UnsafePointer<Float>) -> Void
   ) {
-    let size = sliceImageCount
+    let size = size ?? sliceImageCount
     let sliceCount = (count + size - 1) / size
     let workers = max(1, min(threadCount, sliceCount))
     Parallel.forEach(workers, threadCount: workers) { worker in
-      let workspace = Workspace(
-        network.plan, imageCountMax: min(count, size), isTraining: false)
+      let workspace = workspace(imageCountMax: min(count, size))
       for slice in stride(from: worker, to: sliceCount, by: workers) {
         let range = slice * size..<min(count, (slice + 1) * size)
         for (place, index) in range.enumerated() {

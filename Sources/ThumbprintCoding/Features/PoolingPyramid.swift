@@ -1,3 +1,4 @@
+import Synchronization
 import ThumbprintImages
 import ThumbprintNets
 
@@ -60,19 +61,26 @@ enum PoolingPyramid {
 }
 
 extension ConvolutionalPart {
-  /// The ``PoolingPyramid`` of pictures of any size, one after another.
-  func descriptors(
-    _ count: Int, threadCount: Int, picture: (Int) -> Picture
+  /// The pyramids of pictures of any size, one after another; each a function of its picture alone.
+  func pyramids(
+    _ count: Int, threadCount: Int, progress: (Int) -> Void = { _ in },
+    picture: (Int) -> Picture
   ) -> [Float] {
     let size = PoolingPyramid.countPerChannel * output.channels
     var values = [Float](repeating: 0, count: count * size)
+    let done = Mutex(0)
     values.withUnsafeMutableBufferPointer { values in
       guard let base = values.baseAddress else { return }
-      // Safe: each slice writes to its own pictures' descriptors.
-      nonisolated(unsafe) let target = base
-      forEachSlice(count, threadCount: threadCount, picture: picture) { range, activations in
+      // Safe: each slice writes to its own pictures' pyramids; `done` lets one thread report.
+      nonisolated(unsafe) let (target, progress) = (base, progress)
+      forEachSlice(count, of: 1, threadCount: threadCount, picture: picture) {
+        range, activations in
         PoolingPyramid.compute(
           activations, output, imageCount: range.count, into: target + range.lowerBound * size)
+        done.withLock {
+          $0 += range.count
+          progress($0)
+        }
       }
     }
     return values
