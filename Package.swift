@@ -57,7 +57,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     .target(
       name: "ThumbprintCoding",
-      dependencies: ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes"],
+      dependencies: ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes", "CXXHash"],
       swiftSettings: swiftSettings),
     // The commands are a library, so that tests reach their parsing and their texts.
     .target(

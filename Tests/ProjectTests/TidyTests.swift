@@ -17,7 +17,7 @@ import Testing
     ("ThumbprintStorage", ["ThumbprintIndex", "ThumbprintCodes", "CLMDB", "CXXHash"]),
     ("ThumbprintNets", ["ThumbprintCodes", "COpenBLAS"]),
     ("ThumbprintImages", ["CPNG", "CJPEG"]),
-    ("ThumbprintCoding", ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes"]),
+    ("ThumbprintCoding", ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes", "CXXHash"]),
     (
       "ThumbprintCommands",
       [

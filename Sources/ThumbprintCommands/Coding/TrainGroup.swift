@@ -4,5 +4,5 @@ struct TrainGroup: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
     abstract: "Train the networks that make codes.",
-    subcommands: [TrainCompactCommand.self, TrainFinetuneCommand.self])
+    subcommands: [TrainCodecCommand.self, TrainCompactCommand.self, TrainFinetuneCommand.self])
 }

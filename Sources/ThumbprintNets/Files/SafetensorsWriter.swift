@@ -78,7 +78,7 @@ public enum SafetensorsWriter {
 
 /// The bits of the half-precision number (IEEE 754) that is nearest, ties to even; infinity beyond
 /// 65,519.
-func half(_ value: Float) -> UInt16 {
+package func half(_ value: Float) -> UInt16 {
   let bits = value.bitPattern
   let sign = UInt16(truncatingIfNeeded: bits >> 16) & 0x8000
   let magnitude = bits & 0x7FFF_FFFF
