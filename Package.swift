@@ -62,13 +62,14 @@ let package = Package(
       swiftSettings: swiftSettings),
     .target(
       name: "ThumbprintCoding",
-      dependencies: ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes"],
+      dependencies: ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes", "CXXHash"],
       swiftSettings: swiftSettings),
     // The commands are a library, so that tests reach their parsing and their texts.
     .target(
       name: "ThumbprintCommands",
       dependencies: [
         "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "CXXHash",
+        "ThumbprintCoding", "ThumbprintNets", "ThumbprintImages",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),

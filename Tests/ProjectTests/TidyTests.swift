@@ -17,10 +17,13 @@ import Testing
     ("ThumbprintStorage", ["ThumbprintIndex", "ThumbprintCodes", "CLMDB", "CXXHash"]),
     ("ThumbprintNets", ["ThumbprintCodes", "COpenBLAS"]),
     ("ThumbprintImages", ["CPNG", "CJPEG"]),
-    ("ThumbprintCoding", ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes"]),
+    ("ThumbprintCoding", ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes", "CXXHash"]),
     (
       "ThumbprintCommands",
-      ["ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "CXXHash", "ArgumentParser"]
+      [
+        "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "ThumbprintCoding",
+        "ThumbprintNets", "ThumbprintImages", "CXXHash", "ArgumentParser",
+      ]
     ),
     ("thumbprint", ["ThumbprintCommands"]),
     ("ThumbprintTestKit", ["ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes"]),
