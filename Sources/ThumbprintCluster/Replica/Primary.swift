@@ -28,6 +28,8 @@ struct Primary: Sendable {
   var reading: [RequestID: FollowerPull] = [:]
   /// Writes on their way to the disk.
   var writing: Set<WriteID> = []
+  /// Writes that were not answered, on the disk or not.
+  var open: Set<WriteID> = []
   /// Writes on the disk, by position, that some follower does not have yet.
   var waiting: [WaitingWrite] = []
   /// When the writer of each write is told that its outcome is unknown, first come first; writes
@@ -38,11 +40,8 @@ struct Primary: Sendable {
   /// ``ShardEntry/changed`` of the order by which it works.
   var basis = MapVersion(0)
 
-  let began: MonotonicInstant
-
-  init(term: Term, now: MonotonicInstant) {
+  init(term: Term) {
     self.term = term
-    began = now
   }
 
   /// Answers all that wait: this is no primary any more.

@@ -13,10 +13,11 @@ extension ReplicaStateMachine {
     guard assignment?.isEstablished == true, primary.handOver == nil else {
       return [.refuse(id, .notReady)]
     }
-    guard primary.writing.count + primary.waiting.count < settings.writeCountMax else {
+    guard primary.open.count < settings.writeCountMax else {
       return [.refuse(id, .busy)]
     }
     primary.writing.insert(id)
+    primary.open.insert(id)
     primary.timeouts.append((id, now.advanced(by: settings.writeTimeout)))
     role = .primary(primary)
     return [.write(id, term: primary.term)]
@@ -41,6 +42,7 @@ extension ReplicaStateMachine {
   /// The disk did not take a write.
   public mutating func writeFailed(_ id: WriteID, now: MonotonicInstant) -> [ReplicaAction] {
     guard case .primary(var primary) = role, primary.writing.remove(id) != nil else { return [] }
+    primary.open.remove(id)
     role = .primary(primary)
     return [.refuse(id, .failed)] + advance(now: now)
   }
@@ -166,10 +168,12 @@ extension ReplicaStateMachine {
         || write.position <= everyone!
     }.count
     for write in primary.waiting.prefix(count) {
+      primary.open.remove(write.id)
       actions.append(.acknowledge(write.id, write.position))
     }
     primary.waiting.removeFirst(count)
-    if primary.writing.isEmpty, primary.waiting.isEmpty { primary.timeouts.removeAll() }
+    let answered = primary.timeouts.prefix { !primary.open.contains($0.id) }.count
+    primary.timeouts.removeFirst(answered)
 
     let wasReady = primary.handOverReady
     primary.handOverReady = nil
@@ -235,13 +239,10 @@ extension Primary {
   mutating func refuseTimedOut(now: MonotonicInstant) -> [ReplicaAction] {
     var actions: [ReplicaAction] = []
     let due = timeouts.prefix { $0.at <= now }
-    for (id, _) in due {
-      if writing.remove(id) != nil {
-        actions.append(.refuse(id, .outcomeUnknown))
-      } else if let index = waiting.firstIndex(where: { $0.id == id }) {
-        waiting.remove(at: index)
-        actions.append(.refuse(id, .outcomeUnknown))
-      }
+    for (id, _) in due where open.remove(id) != nil {
+      writing.remove(id)
+      waiting.removeAll { $0.id == id }
+      actions.append(.refuse(id, .outcomeUnknown))
     }
     timeouts.removeFirst(due.count)
     return actions

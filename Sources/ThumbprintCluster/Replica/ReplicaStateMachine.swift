@@ -154,7 +154,9 @@ public struct ReplicaStateMachine: Sendable {
   ) -> [ReplicaAction] {
     hold(summary)
     guard case .starting(term) = role, fencedTerm <= term else { return [.reportSoon] }
-    role = .primary(Primary(term: term, now: now))
+    var primary = Primary(term: term)
+    if let assignment { primary.membershipChanged(assignment, worker: worker, now: now) }
+    role = .primary(primary)
     return [.reportSoon]
   }
 
