@@ -32,7 +32,8 @@ struct Thumbprint: ParsableCommand {
             StatsCommand.self, VerifyCommand.self, CheckCommand.self, SealCommand.self,
             CompactCommand.self,
           ]),
-        CommandGroup(name: "Coding", subcommands: [ViewsCommand.self, TrainGroup.self]),
+        CommandGroup(
+          name: "Coding", subcommands: [ViewsCommand.self, TrainGroup.self, EvaluateGroup.self]),
         CommandGroup(name: "Measuring", subcommands: [BenchGroup.self]),
       ])
   }
