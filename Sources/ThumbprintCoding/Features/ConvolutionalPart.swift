@@ -5,14 +5,15 @@ import ThumbprintNets
 public struct ConvolutionalPart: Sendable {
   /// Without batch normalisation, which is folded into the weights.
   public let description: VGGDescription
-  let network: Network
+  private let prepared: InferenceNetwork
+  var network: Network { prepared.network }
 
   /// - Parameter network: Made from the description's ``VGGDescription/convolutions``.
   public init(_ description: VGGDescription, _ network: Network) {
     precondition(
       network.plan.spec == description.convolutions, "the network is not the one described")
     self.description = description.folded
-    self.network = network.folded()
+    prepared = InferenceNetwork(network)
   }
 
   /// Convolutions with the weights of a file, under any of the names that
@@ -38,7 +39,7 @@ public struct ConvolutionalPart: Sendable {
 
   /// The memory of one worker.
   func workspace(imageCountMax: Int) -> Workspace {
-    Workspace(network.plan, imageCountMax: imageCountMax, isTraining: false)
+    Workspace(prepared, imageCountMax: imageCountMax)
   }
 
   /// Runs the layers over pictures, a slice at a time.

@@ -22,6 +22,13 @@ public struct FeatureNetwork: Sendable {
       description.head(descriptorCount: description.descriptorCount(part.output)), seed: seed)
   }
 
+  /// Whether both describe pictures alike, so that one's descriptors serve the other.
+  public func hasSameConvolutions(as other: FeatureNetwork) -> Bool {
+    description.pooling == other.description.pooling
+      && convolutions.description == other.convolutions.description
+      && convolutions.network.parameters == other.convolutions.network.parameters
+  }
+
   /// The code of one picture of any size, which is shrunk whole to the size of the input.
   public func encode(_ picture: Picture) -> FeatureCode {
     encode(1) { _ in picture }[0]

@@ -57,3 +57,25 @@ public struct PrincipalComponents: Sendable {
     self.deviations = deviations
   }
 }
+
+extension PrincipalComponents {
+  /// The coordinates of vectors along the components, vector by vector.
+  func project(_ values: [Float]) -> [Float] {
+    let (dimension, count) = (mean.count, deviations.count)
+    var centered = values
+    for i in centered.indices { centered[i] -= mean[i % dimension] }
+    let vectorCount = values.count / dimension
+    var result = [Float](repeating: 0, count: vectorCount * count)
+    centered.withUnsafeBufferPointer { x in
+      components.withUnsafeBufferPointer { c in
+        result.withUnsafeMutableBufferPointer { y in
+          guard let x = x.baseAddress, let c = c.baseAddress, let y = y.baseAddress else { return }
+          BLAS.multiply(
+            vectorCount, count, dimension, x, lda: dimension, c, ldb: dimension,
+            bIsTransposed: true, beta: 0, y, ldc: count)
+        }
+      }
+    }
+    return result
+  }
+}
