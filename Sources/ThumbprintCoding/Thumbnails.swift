@@ -54,7 +54,7 @@ public struct Thumbnails: Sendable {
   }
 
   /// Turns pictures in CNHW order left to right where `isMirrored` says so.
-  static func mirror(
+  package static func mirror(
     _ samples: UnsafeMutablePointer<Float>, imageCount: Int, where isMirrored: (Int) -> Bool
   ) {
     for image in 0..<imageCount where isMirrored(image) {

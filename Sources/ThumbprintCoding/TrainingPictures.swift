@@ -46,7 +46,7 @@ public struct TrainingPictures: Sendable {
   }
 
   /// The whole picture and its crops, each shrunk to a thumbnail.
-  func thumbnails(of picture: Picture, number: Int) -> Thumbnails {
+  package func thumbnails(of picture: Picture, number: Int) -> Thumbnails {
     var thumbnails = Thumbnails()
     thumbnails.append(picture)
     guard min(picture.width, picture.height) >= Self.croppedSideMin else { return thumbnails }

@@ -1,17 +1,17 @@
 /// A scalar quantiser of 1 to 3 bits whose value is a weighted sum of its bits as ±1, so that a
 /// linear decoder can have it, and each bit of which says on which side of what the bits before it
 /// give the number lies.
-struct SuccessiveQuantizer {
-  static let bitCountMax = 3
+package struct SuccessiveQuantizer {
+  package static let bitCountMax = 3
 
   /// The weights of the bits, descending.
-  private(set) var steps: [Float]
+  package private(set) var steps: [Float]
   /// The mean squared error on the samples that it was fitted to.
-  private(set) var distortion: Double
+  package private(set) var distortion: Double
 
   /// Fits the weights to samples of mean 0 and variance about 1: bits and weights in turns, the
   /// weights by least squares.
-  init(_ samples: some Collection<Float>, bitCount: Int) {
+  package init(_ samples: some Collection<Float>, bitCount: Int) {
     precondition((1...Self.bitCountMax).contains(bitCount), "no quantiser of \(bitCount) bits")
     // The optimal steps for a normal distribution, about.
     steps = [[0.8], [0.98, 0.53], [1.15, 0.6, 0.3]][bitCount - 1]
@@ -42,7 +42,7 @@ struct SuccessiveQuantizer {
   }
 
   /// The places where bit `number` changes, ascending: an odd number, symmetric about 0.
-  func crossings(ofBit number: Int) -> [Float] {
+  package func crossings(ofBit number: Int) -> [Float] {
     var places: [Float] = [0]
     for step in steps.prefix(number) { places = places.flatMap { [$0 - step, $0, $0 + step] } }
     // 0 ± a ± b with every a: the middle ones repeat, and those of the outer bits are all there.

@@ -71,7 +71,7 @@ public struct PrincipalQuantizer: Sendable {
   }
 
   /// Bits of each component.
-  func allocate(bitCount: Int) -> [Int] {
+  package func allocate(bitCount: Int) -> [Int] {
     var counts = [Int](repeating: 0, count: basis.count)
     for _ in 0..<bitCount {
       func gain(_ component: Int) -> Double {
@@ -116,12 +116,12 @@ public struct PrincipalQuantizer: Sendable {
 
 /// The levels of a scalar quantiser with the least mean squared error, by Lloyd's iteration from
 /// quantiles.
-struct LloydMax {
+package struct LloydMax {
   /// Ascending.
-  let levels: [Float]
-  let distortion: Double
+  package let levels: [Float]
+  package let distortion: Double
 
-  init(sorted samples: [Float], levelCount: Int) {
+  package init(sorted samples: [Float], levelCount: Int) {
     let count = samples.count
     precondition(count > 0 && levelCount > 0, "\(levelCount) levels for \(count) samples")
     var sums = [0.0]

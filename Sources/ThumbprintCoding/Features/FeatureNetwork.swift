@@ -12,8 +12,9 @@ public struct FeatureNetwork: Sendable {
   /// A network whose head has initial weights that are a function of `seed`.
   ///
   /// - Throws: ``NetsError/Code/invalidSpec`` if the description cannot be built.
-  init(_ description: FeatureDescription, _ part: ConvolutionalPart, seed: UInt64) throws(NetsError)
-  {
+  package init(
+    _ description: FeatureDescription, _ part: ConvolutionalPart, seed: UInt64
+  ) throws(NetsError) {
     precondition(
       part.description == description.convolutions.folded, "these are other convolutions")
     self.description = description

@@ -120,7 +120,7 @@ struct EncodeCommand: ParsableCommand {
     let writer = try CodedDatasetWriter(
       path: out, coder: network.identity, createdBy: "thumbprint \(ThumbprintVersion.number)")
     var refused: [EncodeReport.Refusal] = []
-    try journal.forEach { place, outcome in
+    try journal.readAll { place, outcome in
       let path = source.paths[place]
       switch outcome {
       case .refused(let reason): refused.append(EncodeReport.Refusal(path: path, reason: reason))

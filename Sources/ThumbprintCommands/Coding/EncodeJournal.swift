@@ -72,8 +72,8 @@ final class EncodeJournal {
     count += outcomes.count
   }
 
-  /// Calls `body` with every outcome in order, block by block.
-  func forEach(_ body: (Int, PictureEncoder.Outcome) throws -> Void) throws {
+  /// Calls `body` with the place and the outcome of every picture, in order.
+  func readAll(_ body: (Int, PictureEncoder.Outcome) throws -> Void) throws {
     var place = 0
     try forEachBlock { outcomes, _ in
       for outcome in outcomes {

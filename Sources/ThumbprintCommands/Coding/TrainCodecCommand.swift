@@ -116,12 +116,10 @@ struct TrainCodecCommand: ParsableCommand {
   private func train(
     _ trainer: inout CodecTrainer, _ run: TrainingRun, test: Thumbnails?
   ) throws {
-    let interval = Self.logInterval
     var table = try TrainingLog(
       path: log, columns: ["phase", "mse", "psnr"], goingOnFrom: trainer.step)
     var (sum, count, phase) = (0.0, 0, -1)
-    let stepCount = trainer.recipe.stepCount
-    try run.loop(stepCount: stepCount, write: { try trainer.write(to: $0) }) {
+    func step() throws -> (Int, String)? {
       guard !trainer.isFinished else { return nil }
       let progress = try trainer.advance()
       if progress.phase != phase, phase >= 0, let test {
@@ -131,7 +129,7 @@ struct TrainCodecCommand: ParsableCommand {
       phase = progress.phase
       sum += progress.meanSquaredError
       count += 1
-      if progress.step % interval == 0 || trainer.isFinished {
+      if progress.step % Self.logInterval == 0 || trainer.isFinished {
         let mean = sum / Double(count)
         try table.append(
           step: progress.step,
@@ -141,6 +139,8 @@ struct TrainCodecCommand: ParsableCommand {
       let last = table.rows.last?.values[2] ?? progress.psnr
       return (progress.step, "phase \(phase), \(Text.fixed(last, 2)) dB")
     }
+    try run.loop(
+      stepCount: trainer.recipe.stepCount, write: { try trainer.write(to: $0) }, step: step)
     if let plot {
       var picture = LinePlot(
         title: "Training a codec", horizontal: "step", vertical: "PSNR in dB, training pictures")

@@ -63,9 +63,6 @@ package final class ReplicaStore: Sendable {
   private static let suffix = ".mdb"
   private static let madeSuffix = ".mdb.new"
   private static let droppedSuffix = ".mdb.dropped"
-  /// How long searches that have begun may keep a file that is to be replaced.
-  private static let releaseAttemptCountMax = 1_000
-  private static let releaseMicroseconds: UInt32 = 10_000
 
   /// Opens the folder, and makes it if there is none.
   ///
@@ -186,7 +183,7 @@ package final class ReplicaStore: Sendable {
     guard FileStatus.exists(file) else {
       throw StoreError(.notFound, "the shard \(key) is not here", path: path)
     }
-    let shard = try whenReleased {
+    let shard = try Shard.whenReleased {
       try Shard(path: file, readOnly: false, limits: limits, retention: retention)
     }
     guard try shard.meta.key == key else {
@@ -222,11 +219,14 @@ package final class ReplicaStore: Sendable {
       try requireOpen(state)
       if let copy = state.copies[key] { return copy }
       let file = file(key)
+      var promisedTerm = Term(0)
       if let stale = state.shards.removeValue(forKey: key) {
+        promisedTerm = try stale.promisedTerm
         stale.close()
       }
       let copy = try ShardCopyTarget(
-        key: key, path: file, base: FileStatus.exists(file) ? file : nil)
+        key: key, path: file, base: FileStatus.exists(file) ? file : nil,
+        promisedTerm: promisedTerm)
       state.copies[key] = copy
       return copy
     }
@@ -286,14 +286,20 @@ package final class ReplicaStore: Sendable {
   private func requireOpen(_ state: State) throws {
     if state.isClosed { throw StoreError(.closed, "is closed", path: path) }
   }
+}
 
-  /// Opens a file once those who still read its predecessor of the same name have ended.
-  private func whenReleased(_ open: () throws -> Shard) throws -> Shard {
-    for _ in 1..<Self.releaseAttemptCountMax {
+extension Shard {
+  private static let releaseAttemptCountMax = 1_000
+  private static let releaseMicroseconds: UInt32 = 10_000
+
+  /// Opens a file that this process has just closed, or its successor of the same name, once the
+  /// searches that had begun on it have ended: ten seconds at most.
+  static func whenReleased(_ open: () throws -> Shard) throws -> Shard {
+    for _ in 1..<releaseAttemptCountMax {
       do {
         return try open()
       } catch let error as StoreError where error.code == .locked {
-        usleep(Self.releaseMicroseconds)
+        usleep(releaseMicroseconds)
       }
     }
     return try open()

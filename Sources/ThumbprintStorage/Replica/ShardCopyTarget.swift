@@ -43,18 +43,23 @@ package final class ShardCopyTarget: Sendable {
     var waiting: [(item: ShardCopyItem, value: [UInt8])] = []
     var waitingByteCount = 0
     var progress = Progress()
-    /// Of the stale replica.
+    /// By the stale replica.
     var promisedTerm = Term(0)
   }
 
   static func unfinishedPath(_ path: String) -> String { path + ".copy" }
 
-  /// - Parameter base: The file of a stale replica of the shard, closed, to take items from.
-  package init(key: ShardKey, path: String, base: String?) throws {
+  /// - Parameters:
+  ///   - base: The file of a stale replica of the shard, closed, to take items from.
+  ///   - promisedTerm: What the stale replica has promised, as far as the caller knows; the new
+  ///     one keeps the promise.
+  package init(key: ShardKey, path: String, base: String?, promisedTerm: Term) throws {
     self.key = key
     self.path = path
     self.base = base
-    state = Mutex(State(environment: try Self.open(Self.unfinishedPath(path))))
+    state = Mutex(
+      State(
+        environment: try Self.open(Self.unfinishedPath(path)), promisedTerm: promisedTerm))
   }
 
   /// Opens the unfinished file; one that is damaged is begun anew.
@@ -261,12 +266,12 @@ package final class ShardCopyTarget: Sendable {
   /// Takes what a stale replica has. One that is damaged has nothing.
   private func reuse(_ state: inout State, _ manifest: ShardCopyManifest) throws {
     guard let base, FileStatus.exists(base),
-      let shard = try? Shard(path: base, readOnly: true)
+      let shard = try? Shard.whenReleased({ try Shard(path: base, readOnly: true) })
     else { return }
     defer { shard.close() }
     let view = try shard.view()
     defer { withExtendedLifetime(view) {} }
-    state.promisedTerm = view.meta.promisedTerm
+    state.promisedTerm = max(state.promisedTerm, view.meta.promisedTerm)
     guard view.meta.replicaSeed == manifest.meta.replicaSeed else { return }
     let contents = view.copyContents()
     for item in manifest.items where !state.done.contains(item.index) {
