@@ -85,7 +85,7 @@ let package = Package(
       name: "ThumbprintCommands",
       dependencies: [
         "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "CXXHash",
-        "ThumbprintCoding", "ThumbprintNets", "ThumbprintImages",
+        "ThumbprintScenes", "ThumbprintCoding", "ThumbprintNets", "ThumbprintImages",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),

@@ -36,7 +36,7 @@ struct Thumbprint: ParsableCommand {
           name: "Coding",
           subcommands: [
             EncodeCommand.self, DecodeCommand.self, TrainGroup.self, EvaluateGroup.self,
-            ViewsCommand.self, ModelGroup.self,
+            ViewsCommand.self, ScenesCommand.self, ModelGroup.self,
           ]),
         CommandGroup(name: "Measuring", subcommands: [BenchGroup.self]),
       ])

@@ -20,12 +20,13 @@ import Testing
     ("thumbprint-simulate", ["ThumbprintSimulation"]),
     ("ThumbprintNets", ["ThumbprintCodes", "COpenBLAS"]),
     ("ThumbprintImages", ["CPNG", "CJPEG"]),
+    ("ThumbprintScenes", ["ThumbprintImages", "ThumbprintCodes"]),
     ("ThumbprintCoding", ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes", "CXXHash"]),
     (
       "ThumbprintCommands",
       [
         "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "ThumbprintCoding",
-        "ThumbprintNets", "ThumbprintImages", "CXXHash", "ArgumentParser",
+        "ThumbprintNets", "ThumbprintImages", "ThumbprintScenes", "CXXHash", "ArgumentParser",
       ]
     ),
     ("thumbprint", ["ThumbprintCommands"]),
