@@ -115,11 +115,22 @@ void tp_sort_postings(const uint32_t *buckets, size_t rowCount, size_t bucketCou
 }
 
 size_t tp_smallest(const uint16_t *values, size_t count) {
-  // Two passes, both of which compilers turn into vector code.
-  uint16_t least = values[0];
-  for (size_t i = 1; i < count; i++) least = values[i] < least ? values[i] : least;
+  // Loops without a way out in the middle, which compilers turn into vector code. Signed words:
+  // the oldest x86-64 has no least of two unsigned ones.
+  int16_t least = INT16_MAX;
+  for (size_t i = 0; i < count; i++) {
+    int16_t value = (int16_t)(values[i] ^ 0x8000);
+    least = value < least ? value : least;
+  }
+  const uint16_t sought = (uint16_t)(least ^ 0x8000);
+  enum { run = 64 };
   size_t i = 0;
-  while (values[i] != least) i++;
+  for (; i + run <= count; i += run) {
+    uint16_t met = 0;
+    for (size_t k = 0; k < run; k++) met |= values[i + k] == sought ? 0xffff : 0;
+    if (met) break;
+  }
+  while (values[i] != sought) i++;
   return i;
 }
 

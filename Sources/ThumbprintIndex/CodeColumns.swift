@@ -106,9 +106,10 @@ public struct CodeColumns: @unchecked Sendable {
   }
 
   /// Writes one row into columns laid out one after another in `memory`, which has room for
-  /// `rowCount` rows (``rowByteCount`` bytes each) in the order of the table above.
+  /// `rowCount` rows (``rowByteCount`` bytes each) in the order of the table above. Without an
+  /// image, what is in its place stays there.
   public static func write(
-    permutedCode: UnsafeRawPointer, image: UnsafeRawPointer, id: ItemID,
+    permutedCode: UnsafeRawPointer, image: UnsafeRawPointer?, id: ItemID,
     atRow row: Int, ofRows rowCount: Int, in memory: UnsafeMutableRawPointer
   ) {
     let seconds = memory + sketchByteCount * rowCount
@@ -121,8 +122,10 @@ public struct CodeColumns: @unchecked Sendable {
       from: permutedCode + sketchByteCount, byteCount: secondByteCount)
     (rests + restByteCount * row).copyMemory(
       from: permutedCode + sketchByteCount + secondByteCount, byteCount: restByteCount)
-    (images + ImageCode.byteCount * row).copyMemory(
-      from: image, byteCount: ImageCode.byteCount)
+    if let image {
+      (images + ImageCode.byteCount * row).copyMemory(
+        from: image, byteCount: ImageCode.byteCount)
+    }
     (ids + 8 * row).storeBytes(of: id.rawValue.littleEndian, as: UInt64.self)
   }
 

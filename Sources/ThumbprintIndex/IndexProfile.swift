@@ -37,9 +37,13 @@ public struct SegmentPieceKey: RawRepresentable, Hashable, Comparable, Sendable 
   /// Cluster centres and where each cluster begins.
   public static let clusters = SegmentPieceKey(rawValue: 2)
 
+  private static let firstTable: UInt32 = 16
+
   public static func table(_ number: Int) -> SegmentPieceKey {
-    SegmentPieceKey(rawValue: 16 + UInt32(number))
+    SegmentPieceKey(rawValue: firstTable + UInt32(number))
   }
+
+  var isTable: Bool { rawValue >= Self.firstTable }
 
   public static func < (a: SegmentPieceKey, b: SegmentPieceKey) -> Bool {
     a.rawValue < b.rawValue

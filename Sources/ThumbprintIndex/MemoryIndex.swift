@@ -7,12 +7,10 @@ import ThumbprintCodes
 public final class MemoryIndex: Sendable {
   /// What the snapshot reads.
   private final class Memory: Sendable {
-    let columns: RawMemory
-    let pieces: [SegmentPieceKey: RawMemory]
+    let parts: [RawMemory]
 
-    init(columns: RawMemory, pieces: [SegmentPieceKey: RawMemory]) {
-      self.columns = columns
-      self.pieces = pieces
+    init(parts: [RawMemory]) {
+      self.parts = parts
     }
   }
 
@@ -35,41 +33,68 @@ public final class MemoryIndex: Sendable {
   ) throws {
     precondition(ids == nil || ids!.count == count, "\(ids!.count) ids for \(count) rows")
     let permutation = BitPermutation(seed: seed ?? .random(in: 0...(.max)))
+    let columns = try Self.columns(
+      features: features, count: count, images: images, ids: ids, permutation: permutation,
+      threadCount: threadCount)
+    let block = CodeColumns(rowCount: count, contiguous: columns.base)
+    var pieces: [SegmentPieceKey: UnsafeRawBufferPointer] = [:]
+    var others: [RawMemory] = []
+    let builder = SegmentIndexBuilder(
+      blocks: [block], permutation: permutation, profile: profile)
+    // Tables stay where they were built; every other piece is copied.
+    var tables: [RawMemory] = []
+    let memory: (Int) -> UnsafeMutableRawPointer = {
+      tables.append(RawMemory(byteCount: $0))
+      return tables.last!.base
+    }
+    try builder.build(threadCount: threadCount, tableMemory: memory) { key, bytes in
+      guard !key.isTable else {
+        pieces[key] = bytes
+        return
+      }
+      let copy = RawMemory(byteCount: bytes.count)
+      copy.base.copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
+      others.append(copy)
+      pieces[key] = UnsafeRawBufferPointer(start: copy.base, count: bytes.count)
+    }
+    let segment = try Segment(blocks: [block], permutation: permutation) { pieces[$0] }
+    indexByteCount = pieces.values.reduce(0) { $0 + $1.count }
+    snapshot = IndexSnapshot(
+      segments: [segment], recent: [], permutation: permutation,
+      owner: Memory(parts: [columns] + tables + others))
+  }
+  /// The columns of all rows in one piece of memory.
+  private static func columns(
+    features: UnsafeRawPointer, count: Int, images: UnsafeRawPointer?, ids: [ItemID]?,
+    permutation: BitPermutation, threadCount: Int
+  ) throws -> RawMemory {
     let columns = RawMemory(byteCount: CodeColumns.rowByteCount * count)
     nonisolated(unsafe) let features = features
     nonisolated(unsafe) let images = images
-    let step = 4096
+    let group = BitPermutation.groupCount
+    let step = 64 * group
     try Parallel.perform((count + step - 1) / step, threadCount: threadCount) { part in
-      var code = FeatureCode()
-      let zero = ImageCode()
-      for row in part * step..<min(count, (part + 1) * step) {
-        code.withUnsafeMutableBytes { target in
-          permutation.permute(features + FeatureCode.byteCount * row, to: target.baseAddress!)
-          zero.withUnsafeBytes { zero in
-            CodeColumns.write(
-              permutedCode: target.baseAddress!,
-              image: images.map { $0 + ImageCode.byteCount * row } ?? zero.baseAddress!,
-              id: ids?[row] ?? ItemID(UInt64(row)), atRow: row, ofRows: count,
-              in: columns.base)
+      let codes = RawMemory(byteCount: FeatureCode.byteCount * group)
+      for low in stride(from: part * step, to: min(count, (part + 1) * step), by: group) {
+        let rows = low..<min(count, low + group)
+        let source = features + FeatureCode.byteCount * low
+        if rows.count == group {
+          permutation.permuteGroup(source, to: codes.base)
+        } else {
+          for i in 0..<rows.count {
+            permutation.permute(
+              source + FeatureCode.byteCount * i, to: codes.base + FeatureCode.byteCount * i)
           }
+        }
+        for row in rows {
+          // Memory is zero as it comes: without images, that of theirs is never touched.
+          CodeColumns.write(
+            permutedCode: codes.base + FeatureCode.byteCount * (row - low),
+            image: images.map { $0 + ImageCode.byteCount * row },
+            id: ids?[row] ?? ItemID(UInt64(row)), atRow: row, ofRows: count, in: columns.base)
         }
       }
     }
-    let block = CodeColumns(rowCount: count, contiguous: columns.base)
-    var pieces: [SegmentPieceKey: RawMemory] = [:]
-    let builder = SegmentIndexBuilder(
-      blocks: [block], permutation: permutation, profile: profile)
-    try builder.build(threadCount: threadCount) { key, bytes in
-      let memory = RawMemory(byteCount: bytes.count)
-      memory.base.copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
-      pieces[key] = memory
-    }
-    let segment = try Segment(blocks: [block], permutation: permutation) { key in
-      pieces[key].map { UnsafeRawBufferPointer(start: $0.base, count: $0.byteCount) }
-    }
-    indexByteCount = pieces.values.reduce(0) { $0 + $1.byteCount }
-    snapshot = IndexSnapshot(
-      segments: [segment], recent: [], permutation: permutation,
-      owner: Memory(columns: columns, pieces: pieces))
+    return columns
   }
 }

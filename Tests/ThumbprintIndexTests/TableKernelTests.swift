@@ -124,5 +124,14 @@ import ThumbprintTestKit
   @Test func theSmallestValueIsFound() {
     #expect(tp_smallest([5], 1) == 0)
     #expect(tp_smallest([5, 3, 4, 3], 4) == 1)
+    #expect(tp_smallest([0xffff], 1) == 0)
+    #expect(tp_smallest([0x8000, 0x7fff, 0xffff], 3) == 1)
+    for count in [63, 64, 65, 200] {
+      for place in [0, 62, 63, 64, count - 1] where place < count {
+        var values = [UInt16](repeating: 0x9000, count: count)
+        values[place] = 0x8fff
+        #expect(tp_smallest(values, count) == place)
+      }
+    }
   }
 }
