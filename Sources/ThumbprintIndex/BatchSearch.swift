@@ -83,9 +83,11 @@ struct BatchSearch {
   }
 
   private func start(
-    _ part: Part, query i: Int, outer: TopMatches, costs: CostModel = .current
+    _ part: Part, query i: Int, outer: TopMatches, isShared: Bool = false
   ) -> SegmentSearch {
     part.snapshot.prepare(plans[i].query, scratches[i])
+    let own = plans[i].isDecidedByBounds ? part.segment.costs : .usual
+    let costs = isShared ? own.shared : own
     return SegmentSearch(
       part.segment, plan: plans[i], scratch: scratches[i], costs: costs, outer: outer)
   }
@@ -94,8 +96,9 @@ struct BatchSearch {
   /// sketches and rows together, chunk by chunk.
   private mutating func search(_ part: Part, queries: [Int]) {
     guard !queries.isEmpty else { return }
-    let costs = queries.count > 1 ? CostModel.current.shared : .current
-    var searches = queries.map { start(part, query: $0, outer: matches[$0], costs: costs) }
+    var searches = queries.map {
+      start(part, query: $0, outer: matches[$0], isShared: queries.count > 1)
+    }
     if searches.count == 1 {
       searches[0].run()
     } else {

@@ -1,37 +1,41 @@
 import CHamming
 import Foundation
 
-/// What the steps of a search cost on this kind of machine, in nanoseconds of one thread.
+/// What the steps of a search cost, in nanoseconds of one thread.
 ///
-/// Constants of the kernels' level, from timing the kernels alone; how often each step happens
-/// comes from the segment's own statistics.
+/// First the usual constants of the kernels' level, from timing the kernels alone; then those
+/// measured on a segment when it is opened (``CostCalibration``). How often each step happens comes
+/// from the segment's own statistics.
 package struct CostModel: Sendable {
   /// One sketch of 16 or 32 bytes compared, from memory and from the cache.
-  var scan16 = (memory: 0.34, cache: 0.12)
-  var scan32 = (memory: 0.7, cache: 0.22)
+  package var scan16 = (memory: 0.34, cache: 0.12)
+  package var scan32 = (memory: 0.7, cache: 0.22)
   /// One code compared over its first 64 bytes.
-  var scan64 = (memory: 1.5, cache: 0.4)
+  package var scan64 = (memory: 1.5, cache: 0.4)
   /// One candidate narrowed by the next 16 or 32 bytes.
-  var refine = 4.0
+  package var refine = 4.0
   /// One candidate taken out of a run of sketch distances.
-  var hit = 1.5
+  package var hit = 1.5
   /// One candidate at a random place, of which 32 bytes are read.
-  var candidate = 12.0
+  package var candidate = 12.0
   /// One candidate of which the rest is read at a random place: its first 64 bytes, and all.
-  var finishBegun = 16.0
-  var finishEnded = 45.0
+  package var finishBegun = 16.0
+  package var finishEnded = 45.0
   /// One row compared whole in a pass over memory.
-  var row = 20.0
+  package var row = 20.0
   /// One row compared whole while it is in the cache, as one of a batch of queries does.
-  var cachedRow = 3.5
+  package var cachedRow = 3.5
   /// One table looked up; one row number read from a list.
-  var lookup = 30.0
-  var posting = 2.5
+  package var lookup = 30.0
+  package var posting = 2.5
+
+  package init() {}
 
   /// Beyond this many bytes a pass runs at the speed of memory.
   static let cacheByteCount = 1 << 20
 
-  package static let current: CostModel = {
+  /// The usual costs on this kind of machine.
+  package static let usual: CostModel = {
     var model = CostModel()
     switch Int(tp_level_current()) {
     case Int(TP_LEVEL_AVX512): break

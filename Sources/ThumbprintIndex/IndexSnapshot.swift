@@ -25,6 +25,13 @@ public struct IndexSnapshot: Sendable {
     IndexSnapshot(segments: segments, recent: recent, permutation: permutation, owner: owner)
   }
 
+  /// The same rows, searched by plans made for other costs.
+  package func priced(_ costs: CostModel) -> IndexSnapshot {
+    IndexSnapshot(
+      segments: segments.map { $0.priced(costs) }, recent: recent, permutation: permutation,
+      owner: owner)
+  }
+
   public var rowCount: Int {
     segments.reduce(0) { $0 + $1.rowCount } + recent.reduce(0) { $0 + $1.rowCount }
   }
@@ -93,7 +100,7 @@ enum RecentSearch {
     certificate: inout SearchCertificate
   ) {
     certificate.rowCount += block.rowCount
-    certificate.predictedNanoseconds += Double(block.rowCount) * CostModel.current.scan32.cache
+    certificate.predictedNanoseconds += Double(block.rowCount) * CostModel.usual.scan32.cache
     scratch.reserveCandidates(SearchScratch.chunkSize)
     scratch.distances.reserve(SearchScratch.chunkSize)
     var low = 0

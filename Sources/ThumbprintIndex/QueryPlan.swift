@@ -52,6 +52,14 @@ struct QueryPlan {
     }
   }
 
+  /// Whether the answer is the same whatever the way to it. What a recall promise leaves out
+  /// depends on the way, which so has to be chosen by constants for equal questions to get equal
+  /// answers.
+  var isDecidedByBounds: Bool {
+    if case .recall = query.promise { return false }
+    return true
+  }
+
   /// The most differing bits that prefix `stage` of a code may show under a bound.
   func threshold(stage: Int, distance: Int) -> Int {
     thresholds[stage].threshold(stage: stage, distance: distance)

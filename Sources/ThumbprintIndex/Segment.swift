@@ -27,6 +27,8 @@ public final class SegmentResident: Sendable {
   /// One directory after another, `bucketCount + 1` entries each.
   let directories: RawMemory?
   let clusters: Clusters?
+  /// What the steps of a search take on these columns, on this machine.
+  let costs: CostModel
 
   /// Centres, 64 bytes each, and the first position of every cluster and of the end.
   struct Clusters: Sendable {
@@ -68,6 +70,10 @@ public final class SegmentResident: Sendable {
       (seconds.base + 32 * position).copyMemory(
         from: block.seconds + 32 * place.row, byteCount: 32)
     }
+    costs = CostCalibration(
+      usual: .usual, halves: halfSketches.base, sketches: sketches.base, seconds: seconds.base,
+      rowCount: count
+    ).measured()
   }
 
   private static func bytes(
@@ -146,6 +152,8 @@ public final class Segment: @unchecked Sendable {
   public let resident: SegmentResident
   let rows: RowMap
   let tables: [tp_table]
+  /// By which the planner chooses a way; never what a certified or exact search answers.
+  package let costs: CostModel
 
   /// Opens a segment.
   ///
@@ -167,6 +175,7 @@ public final class Segment: @unchecked Sendable {
       resident.header.rowCount == rows.rowCount,
       "resident parts of \(resident.header.rowCount) rows for \(rows.rowCount)")
     self.resident = resident
+    costs = resident.costs
     let header = resident.header
     let entries = header.bucketCount + 1
     tables = try (0..<header.tableCount).map { number in
@@ -179,6 +188,18 @@ public final class Segment: @unchecked Sendable {
           .assumingMemoryBound(to: UInt32.self),
         postings: bytes.baseAddress! + 4 * entries)
     }
+  }
+
+  private init(_ other: Segment, costs: CostModel) {
+    resident = other.resident
+    rows = other.rows
+    tables = other.tables
+    self.costs = costs
+  }
+
+  /// The same segment, searched by plans made for other costs.
+  package func priced(_ costs: CostModel) -> Segment {
+    Segment(self, costs: costs)
   }
 
   public var rowCount: Int { rows.rowCount }
