@@ -42,33 +42,29 @@ final class SearchScratch {
     partialScratch.reserve(count)
   }
 
-  /// Memory for a number of values that only grows.
+  /// Memory for a number of values that only grows. What of it is never used is never touched.
   final class Buffer<Element> {
     private(set) var base: UnsafeMutablePointer<Element>
     private(set) var capacity: Int
+    private var memory: RawMemory
 
     /// `capacity` zeroed values.
     init(_ capacity: Int) {
       self.capacity = max(capacity, 64)
-      base = Self.zeroed(self.capacity)
+      (memory, base) = Self.zeroed(self.capacity)
     }
 
-    private static func zeroed(_ count: Int) -> UnsafeMutablePointer<Element> {
-      let byteCount = count * MemoryLayout<Element>.stride
-      let raw = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 64)
-      raw.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
-      return raw.assumingMemoryBound(to: Element.self)
+    private static func zeroed(_ count: Int) -> (RawMemory, UnsafeMutablePointer<Element>) {
+      let memory = RawMemory(byteCount: count * MemoryLayout<Element>.stride)
+      return (memory, memory.base.assumingMemoryBound(to: Element.self))
     }
 
     /// Makes room, with zeroed memory in place of the old if there was less. Contents are lost.
     func reserve(_ count: Int) {
       guard count > capacity else { return }
-      base.deallocate()
       capacity = max(count, 2 * capacity)
-      base = Self.zeroed(capacity)
+      (memory, base) = Self.zeroed(capacity)
     }
-
-    deinit { base.deallocate() }
   }
 
   /// Scratch memories that no search is using: each is in the list or with one search.
