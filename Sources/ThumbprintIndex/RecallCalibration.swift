@@ -36,20 +36,30 @@ struct RecallCalibration: Codable, Sendable, Hashable {
   ///   neighbour first; empty without clusters.
   init(_ statistics: SampleStatistics, clusterGaps gaps: [[Int]], rows: RowMap) {
     let pairs = Self.pairs(statistics, rows: rows)
-    let own = Self.sketchSteps(pairs.flatMap { $0.map { Self.exclusionStep($0, bound: $0.distance) } })
+    let own = Self.sketchSteps(
+      pairs.flatMap { $0.map { Self.exclusionStep($0, bound: $0.distance) } })
     sketchSteps = Self.answerCounts.map { count in
       let steps = pairs.flatMap { pairs -> [Int] in
         let answers = pairs.prefix(count)
         return answers.map { Self.exclusionStep($0, bound: answers.last!.distance) }
       }
-      // Pairs under a bound of their own distance tell too much is lost, if anything, whatever
-      // the number of answers; and they are more.
+      // Under a bound of their own distance pairs are lost most, whatever the number of answers;
+      // so that will do too, and there are more of those pairs.
       return zip(own, Self.sketchSteps(steps)).map { min($0, $1) }
     }
     clusterGaps =
       gaps.isEmpty
       ? [] : Self.answerCounts.map { count in Self.gaps(gaps.flatMap { $0.prefix(count) }) }
   }
+
+  private init(sketchSteps: [[Int]], clusterGaps: [[Int]]) {
+    self.sketchSteps = sketchSteps
+    self.clusterGaps = clusterGaps
+  }
+
+  /// Chances as for any permutation, and no cluster left out.
+  static let unmeasured = RecallCalibration(
+    sketchSteps: answerCounts.map { _ in sketchSteps([]) }, clusterGaps: [])
 
   var isSound: Bool {
     func ascends(_ values: [Int], to limit: Int) -> Bool {

@@ -19,7 +19,7 @@ struct SegmentHeader: Codable, Sendable, Hashable {
   var strangerDistances: [Int]
   /// Distances of sampled rows to their tenth nearest: as many quantiles.
   var neighbourDistances: [Int]
-  /// What a recall promise may leave out.
+  /// What a recall promise may leave out; nothing was measured for version 1.
   var calibration: RecallCalibration
 
   /// Bits of a key: about 32 rows to a bucket. The longer the key, the rarer a collision of far
@@ -48,9 +48,9 @@ struct SegmentHeader: Codable, Sendable, Hashable {
     } catch {
       throw fail("the header is not the JSON it should be")
     }
-    guard header.version == Self.currentVersion else {
+    guard (1...Self.currentVersion).contains(header.version) else {
       throw fail(
-        "version \(header.version) of the index; this program reads \(Self.currentVersion)")
+        "version \(header.version) of the index; this program reads 1 to \(Self.currentVersion)")
     }
     guard header.rowCount == rowCount else {
       throw fail("an index of \(header.rowCount) rows beside \(rowCount) rows")
@@ -85,5 +85,24 @@ struct SegmentHeader: Codable, Sendable, Hashable {
     strangerDistances = statistics.strangerDistances
     neighbourDistances = statistics.neighbourDistances
     self.calibration = calibration
+  }
+}
+
+extension SegmentHeader {
+  /// Reads version 1 too, which had gaps of clusters in another form, and no other calibration.
+  init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    version = try values.decode(Int.self, forKey: .version)
+    rowCount = try values.decode(Int.self, forKey: .rowCount)
+    liveRowCount = try values.decode(Int.self, forKey: .liveRowCount)
+    tableCount = try values.decode(Int.self, forKey: .tableCount)
+    keyBitCount = try values.decode(Int.self, forKey: .keyBitCount)
+    permutationSeed = try values.decode(UInt64.self, forKey: .permutationSeed)
+    clusterCount = try values.decode(Int.self, forKey: .clusterCount)
+    strangerDistances = try values.decode([Int].self, forKey: .strangerDistances)
+    neighbourDistances = try values.decode([Int].self, forKey: .neighbourDistances)
+    calibration =
+      version == 1
+      ? .unmeasured : try values.decode(RecallCalibration.self, forKey: .calibration)
   }
 }
