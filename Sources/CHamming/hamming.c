@@ -118,11 +118,20 @@ size_t tp_refine(const void *query, size_t width, const void *base, size_t strid
   return kernels()->refine(query, width, base, stride, positions, partials, count, bound);
 }
 
+size_t tp_begin(const void *query, const uint8_t **addresses, uint32_t *positions,
+                uint16_t *partials, size_t count, unsigned bound) {
+  return kernels()->begin(query, addresses, positions, partials, count, bound);
+}
+
 size_t tp_finish(const void *query, const uint8_t **addresses, uint32_t *positions,
-                 uint16_t *partials, size_t count, unsigned bound64, unsigned bound,
+                 uint16_t *partials, size_t count, unsigned boundHalf, unsigned bound,
                  size_t *finishedCount) {
-  return kernels()->finish(query, addresses, positions, partials, count, bound64, bound,
+  return kernels()->finish(query, addresses, positions, partials, count, boundHalf, bound,
                            finishedCount);
+}
+
+unsigned tp_cutoff16(const uint16_t *values, size_t count, size_t rank, unsigned most) {
+  return kernels()->cutoff16(values, count, rank, most);
 }
 
 size_t tp_scan_rows(const void *query, const void *sketches, const void *seconds,

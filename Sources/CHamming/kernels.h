@@ -18,8 +18,10 @@ typedef struct {
                    uint16_t *);
   size_t (*refine)(const void *, size_t, const void *, size_t, uint32_t *, uint16_t *, size_t,
                    unsigned);
+  size_t (*begin)(const void *, const uint8_t **, uint32_t *, uint16_t *, size_t, unsigned);
   size_t (*finish)(const void *, const uint8_t **, uint32_t *, uint16_t *, size_t, unsigned,
                    unsigned, size_t *);
+  unsigned (*cutoff16)(const uint16_t *, size_t, size_t, unsigned);
   size_t (*scan_rows)(const void *, const uint8_t *, const uint8_t *, const uint8_t *, size_t,
                       unsigned, uint32_t, uint32_t *, uint16_t *);
   void (*scan_rows_pair)(const void *, const void *, const uint8_t *, const uint8_t *,

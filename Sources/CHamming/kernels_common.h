@@ -155,11 +155,10 @@ TP_TARGET static size_t TP_NAME(refine)(const void *query, size_t width, const v
   return kept;
 }
 
-TP_TARGET static size_t TP_NAME(finish)(const void *query, const uint8_t **addresses,
-                                        uint32_t *positions, uint16_t *partials, size_t count,
-                                        unsigned bound64, unsigned bound, size_t *finishedCount) {
-  const uint8_t *q = query;
-  size_t begun = 0, kept = 0;
+TP_TARGET static size_t TP_NAME(begin)(const void *query, const uint8_t **addresses,
+                                       uint32_t *positions, uint16_t *partials, size_t count,
+                                       unsigned bound) {
+  size_t kept = 0;
   enum { ahead = 16 };
   for (size_t i = 0; i < count && i < ahead; i++) {
     __builtin_prefetch(addresses[i]);
@@ -171,25 +170,72 @@ TP_TARGET static size_t TP_NAME(finish)(const void *query, const uint8_t **addre
       __builtin_prefetch(addresses[i + ahead] + 63);
     }
     const uint8_t *p = addresses[i];
-    uint32_t sum = partials[i] + TP_NAME(d64)(q, p);
-    if (sum > bound64) continue;
-    // The rest is read in a second pass: by then it is on its way.
-    for (int line = 128; line <= 448; line += 64) {
-      __builtin_prefetch(p + (line < 448 ? line : 447));
-    }
-    positions[begun] = positions[i];
-    addresses[begun] = p;
-    partials[begun++] = (uint16_t)sum;
+    uint32_t sum = partials[i] + TP_NAME(d64)(query, p);
+    positions[kept] = positions[i];
+    addresses[kept] = p;
+    partials[kept] = (uint16_t)sum;
+    kept += sum <= bound;
   }
-  for (size_t i = 0; i < begun; i++) {
-    uint32_t sum = partials[i] + TP_NAME(dn)(q + 64, addresses[i] + 64, 384);
+  return kept;
+}
+
+TP_TARGET static size_t TP_NAME(finish)(const void *query, const uint8_t **addresses,
+                                        uint32_t *positions, uint16_t *partials, size_t count,
+                                        unsigned boundHalf, unsigned bound,
+                                        size_t *finishedCount) {
+  const uint8_t *q = query;
+  size_t half = 0, kept = 0;
+  enum { ahead = 12 };
+#define TP_FETCH(p, from, to)                             \
+  do {                                                    \
+    for (int at = (from); at < (to); at += 64) __builtin_prefetch((p) + at); \
+    __builtin_prefetch((p) + (to) - 1);                   \
+  } while (0)
+  for (size_t i = 0; i < count && i < ahead; i++) TP_FETCH(addresses[i], 64, 192);
+  for (size_t i = 0; i < count; i++) {
+    if (i + ahead < count) TP_FETCH(addresses[i + ahead], 64, 192);
+    const uint8_t *p = addresses[i];
+    uint32_t sum = partials[i] + TP_NAME(dn)(q, p + 64, 128);
+    if (sum > boundHalf) continue;
+    // What follows is read in another pass: by then it is on its way.
+    TP_FETCH(p, 192, 448);
+    positions[half] = positions[i];
+    addresses[half] = p;
+    partials[half++] = (uint16_t)sum;
+  }
+#undef TP_FETCH
+  for (size_t i = 0; i < half; i++) {
+    uint32_t sum = partials[i] + TP_NAME(dn)(q + 128, addresses[i] + 192, 256);
     if (sum > bound) continue;
     positions[kept] = positions[i];
     addresses[kept] = addresses[i];
     partials[kept++] = (uint16_t)sum;
   }
-  *finishedCount += begun;
+  *finishedCount += half;
   return kept;
+}
+
+// Counting the values under a guess is a loop that compilers turn into vector code; a histogram
+// is not.
+TP_TARGET static unsigned TP_NAME(cutoff16)(const uint16_t *values, size_t count, size_t rank,
+                                            unsigned most) {
+  unsigned low = 0, high = most;
+  while (low < high) {
+    uint16_t middle = (uint16_t)((low + high) / 2);
+    size_t under = 0;
+    for (size_t start = 0; start < count; start += 32768) {
+      size_t end = count - start < 32768 ? count : start + 32768;
+      uint16_t part = 0;
+      for (size_t i = start; i < end; i++) part = (uint16_t)(part + (values[i] <= middle));
+      under += part;
+    }
+    if (under >= rank) {
+      high = middle;
+    } else {
+      low = middle + 1u;
+    }
+  }
+  return low;
 }
 
 TP_TARGET static size_t TP_NAME(scan_rows)(const void *query, const uint8_t *sketches,
@@ -221,7 +267,9 @@ static const tp_kernels TP_NAME(kernels) = {
     .select_values = TP_NAME(select_values),
     .filter = TP_NAME(filter),
     .refine = TP_NAME(refine),
+    .begin = TP_NAME(begin),
     .finish = TP_NAME(finish),
+    .cutoff16 = TP_NAME(cutoff16),
     .scan_rows = TP_NAME(scan_rows),
     .scan_rows_pair = TP_NAME(scan_rows_pair),
 };

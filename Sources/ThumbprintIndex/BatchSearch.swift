@@ -29,11 +29,7 @@ struct BatchSearch {
     let rowCount = snapshots.reduce(0) { $0 + $1.rowCount }
     self.rowCount = rowCount
     let miss = missProbability / Double(max(1, snapshots.reduce(0) { $0 + $1.partCount }))
-    plans = queries.map {
-      precondition(
-        $0.metric == .feature || $0.image != nil, "a combined query needs an image code")
-      return QueryPlan($0, missProbability: miss, rowCount: rowCount)
-    }
+    plans = queries.map { QueryPlan($0, missProbability: miss, rowCount: rowCount) }
     scratches = queries.map { _ in SearchScratch.take() }
     matches = queries.map(TopMatches.init)
     certificates = queries.map { _ in SearchCertificate() }

@@ -193,17 +193,15 @@ struct ClusterOrder: Sendable {
   }
 
   /// By how much the centre of a neighbour's cluster is farther from a row than the nearest
-  /// centre: for sampled rows and their neighbours, ascending.
-  func gaps(_ statistics: SampleStatistics, rows: RowMap) -> [Int] {
-    var gaps: [Int] = []
+  /// centre: for each sampled row and its neighbours, nearest first.
+  func gaps(_ statistics: SampleStatistics, rows: RowMap) -> [[Int]] {
     var code = [UInt8](repeating: 0, count: Self.centreByteCount)
     var distances = [UInt16](repeating: 0, count: clusterCount)
-    for probe in statistics.neighbours {
+    return statistics.neighbours.map { probe in
       code.withUnsafeMutableBytes { Self.copyPrefix(rows, row: probe.row, to: $0.baseAddress!) }
       tp_scan64(code, centres, clusterCount, &distances)
       let nearest = distances.min() ?? 0
-      gaps += probe.nearest.map { Int(distances[Int(assignment[$0])] - nearest) }
+      return probe.nearest.map { Int(distances[Int(assignment[$0])] - nearest) }
     }
-    return gaps.sorted()
   }
 }

@@ -66,7 +66,27 @@ public struct IndexSnapshot: Sendable {
   public static func search(
     _ query: SearchQuery, in snapshots: [IndexSnapshot], missProbability: Double = 1e-9
   ) -> SearchAnswer {
-    search(batch: [query], in: snapshots, missProbability: missProbability)[0]
+    if snapshots.count == 1, let answer = snapshots[0].searchAlone(query, missProbability) {
+      return answer
+    }
+    return search(batch: [query], in: snapshots, missProbability: missProbability)[0]
+  }
+
+  /// What a batch of one query does, without the lists that it keeps; `nil` if this is not one
+  /// segment alone.
+  private func searchAlone(_ query: SearchQuery, _ missProbability: Double) -> SearchAnswer? {
+    guard segments.count == 1, recent.isEmpty else { return nil }
+    let plan = QueryPlan(query, missProbability: missProbability, rowCount: rowCount)
+    return SearchScratch.with { scratch in
+      prepare(query, scratch)
+      var search = SegmentSearch(
+        segments[0], plan: plan, scratch: scratch, costs: .current, outer: TopMatches(query))
+      search.run()
+      search.certificate.radius = search.matches.bound
+      return withExtendedLifetime(self) {
+        SearchAnswer(matches: search.matches.sorted(), certificate: search.certificate)
+      }
+    }
   }
 
   /// Answers many queries from several shards as if they were one.
@@ -174,9 +194,11 @@ enum RecentSearch {
         (rows.rests + CodeColumns.restByteCount * Int(positions[i]))
         .assumingMemoryBound(to: UInt8.self)
     }
+    let begun = tp_begin(
+      query + 64, scratch.addresses.base, positions, partials, kept, threshold(3))
     var finished = 0
     let hits = tp_finish(
-      query + 64, scratch.addresses.base, positions, partials, kept, threshold(3),
+      query + 128, scratch.addresses.base, positions, partials, begun, threshold(4),
       UInt32(min(matches.bound, FeatureCode.bitCount)), &finished)
     certificate.codesCompared += finished
     for hit in 0..<hits {

@@ -91,8 +91,8 @@ package enum MissProbability {
 /// The largest number of differing bits that a prefix of a code may show before the code is
 /// excluded, for every distance that the whole code may have.
 package struct SketchThresholds: Sendable {
-  /// Widths of the prefixes, in bits: 16, 32, 64 and 128 bytes.
-  package static let widths = [128, 256, 512, 1024]
+  /// Widths of the prefixes, in bits: 16, 32, 64, 128 and 256 bytes.
+  package static let widths = [128, 256, 512, 1024, 2048]
 
   /// Chance by which a code within the distance is excluded at one width; 0: never.
   package let missProbability: Double
@@ -132,9 +132,20 @@ package struct SketchThresholds: Sendable {
   /// The first use of each costs some milliseconds.
   package static func within(missProbability: Double) -> SketchThresholds {
     guard missProbability > 0 else { return cache.value(step: .max) { .init(missProbability: 0) } }
-    // Quarter powers of two below 1.
-    let step = min(4 * 1000, max(1, Int((-log2(missProbability) * 4).rounded(.up))))
+    return within(step: step(missProbability: missProbability))
+  }
+
+  /// The thresholds for a chance of 2^(−step/4).
+  static func within(step: Int) -> SketchThresholds {
+    let step = min(stepMax, max(1, step))
     return cache.value(step: step) { .init(missProbability: exp2(-Double(step) / 4)) }
+  }
+
+  static let stepMax = 4 * 1000
+
+  /// The step of a chance, rounded to the smaller chance.
+  static func step(missProbability: Double) -> Int {
+    min(stepMax, max(1, Int((-log2(missProbability) * 4).rounded(.up))))
   }
 
   /// Thresholds made so far.

@@ -5,8 +5,10 @@ struct QueryPlan {
   let query: SearchQuery
   /// Chance, per true answer, that a stop of the tables may miss by at each of its looks.
   let tableMiss: Double
-  /// For the prefixes of 16, 32, 64 and 128 bytes.
-  let thresholds: [SketchThresholds]
+  /// For the prefixes of 16, 32, 64, 128 and 256 bytes; none for a recall promise.
+  private let thresholds: [SketchThresholds]
+  /// What the calibration of a segment says instead, for 16 bytes and for all other prefixes.
+  private var calibrated: (first: Int, others: SketchThresholds)?
   /// Chance, per true answer, that all looks at sketches may miss by together.
   let sketchMiss: Double
   /// Number of true answers that the union bound has to cover.
@@ -18,14 +20,17 @@ struct QueryPlan {
   /// Of what a recall promise may lose, the share that a stop of the tables spends. The rest is
   /// for the spread of measured recall about its mean.
   private static let recallTableShare = 0.8
-  /// The share that sketches spend; clusters left out spend 0.35.
-  static let recallSketchShare = 0.3
+  /// The share that sketches spend, and the share that clusters left out spend.
+  private static let recallSketchShare = 0.6
+  static let recallClusterShare = 0.4
   /// What of that each prefix may lose. The first one that is read decides how many codes are
   /// left, so it gets the most.
-  private static let stageShares = [0.3, 0.4, 0.2, 0.1]
+  private static let stageShares = [0.3, 0.35, 0.2, 0.1, 0.05]
 
   /// - Parameter missProbability: What a certified answer may miss by in this part.
   init(_ query: SearchQuery, missProbability: Double, rowCount: Int) {
+    precondition(
+      query.metric == .feature || query.image != nil, "a combined query needs an image code")
     self.query = query
     switch query.extent {
     case .nearest(let k): answerCount = max(1, min(k, rowCount))
@@ -46,9 +51,8 @@ struct QueryPlan {
     case .recall(let recall):
       let loss = 1 - recall
       tableMiss = loss * Self.recallTableShare
-      let sketchMiss = loss * Self.recallSketchShare
-      self.sketchMiss = sketchMiss
-      thresholds = Self.stageShares.map { .within(missProbability: sketchMiss * $0) }
+      sketchMiss = loss * Self.recallSketchShare
+      thresholds = []
     }
   }
 
@@ -60,9 +64,26 @@ struct QueryPlan {
     return true
   }
 
+  /// The plan for one segment: a recall promise goes by what was measured on its rows.
+  func calibrated(by header: SegmentHeader) -> QueryPlan {
+    guard case .recall = query.promise else { return self }
+    let step = header.calibration.sketchStep(loss: sketchMiss, answerCount: answerCount)
+    var plan = self
+    plan.calibrated = (step + RecallCalibration.firstStageSteps, .within(step: step))
+    return plan
+  }
+
   /// The most differing bits that prefix `stage` of a code may show under a bound.
   func threshold(stage: Int, distance: Int) -> Int {
-    thresholds[stage].threshold(stage: stage, distance: distance)
+    if let calibrated {
+      let thresholds = stage == 0 ? .within(step: calibrated.first) : calibrated.others
+      return thresholds.threshold(stage: stage, distance: distance)
+    }
+    guard thresholds.isEmpty else {
+      return thresholds[stage].threshold(stage: stage, distance: distance)
+    }
+    return SketchThresholds.within(missProbability: sketchMiss * Self.stageShares[stage])
+      .threshold(stage: stage, distance: distance)
   }
 
   /// Whether the search may end when rows with fewer than `voteCount` votes in `tableCount` tables

@@ -28,6 +28,7 @@ struct RowMap: Sendable {
   /// The number of the block of a row, and the row's number in it.
   @inline(__always)
   func place(ofRow row: Int) -> (block: Int, row: Int) {
+    if starts.count == 2 { return (0, row) }
     var block = Int(granules[row >> Self.granuleShift])
     while starts[block + 1] <= row { block += 1 }
     return (block, row - starts[block])

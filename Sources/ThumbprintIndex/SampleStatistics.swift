@@ -1,12 +1,15 @@
-import CHamming
 import ThumbprintCodes
 
 /// How far the rows of a segment lie from one another, measured on a sample when it is built.
 struct SampleStatistics: Sendable {
   /// Quantiles kept of every distribution: the values at (i + ½) / 64.
   static let quantileCount = 64
-  /// Rows of which the nearest neighbours are found by a scan: 3 ms each in a million.
-  static let probeCount = 64
+  /// Rows of which the nearest neighbours are looked for: so many by sketches, 0.4 ms each in a
+  /// million, and so many by comparing every row where those exclude little, 3 ms each.
+  static let probeCount = 384
+  private static let farProbeCount = 64
+  /// Rows compared for all far probes together, which may so be more in a small segment.
+  private static let farRowCount = 1 << 26
   static let neighbourCount = 10
 
   var strangerDistances: [Int]
@@ -47,68 +50,28 @@ struct SampleStatistics: Sendable {
     }
     strangerDistances = Self.quantiles(strangers)
 
-    let probes = (0..<min(Self.probeCount, count)).map { _ in
-      Int.random(in: 0..<count, using: &generator)
+    var drawn: Set<Int> = []
+    let probes = (0..<min(Self.probeCount, count)).compactMap { _ -> Int? in
+      let row = Int.random(in: 0..<count, using: &generator)
+      return drawn.insert(row).inserted ? row : nil
     }
-    let pairs = (probes.count + 1) / 2
-    let found = Locked<[Int: [(distance: Int, row: Int)]]>([:])
-    try Parallel.perform(pairs, threadCount: threadCount) { pair in
-      let first = probes[2 * pair]
-      let second = probes[min(2 * pair + 1, probes.count - 1)]
-      let nearest = Self.nearest(to: first, and: second, in: rows)
-      found.withLock {
-        $0[first] = nearest.0
-        $0[second] = nearest.1
-      }
+    let sample = NeighbourSample(
+      rows: rows, neighbourCount: Self.neighbourCount, strangers: strangerDistances)
+    let firstCount = max(Self.farProbeCount, Self.farRowCount / max(1, count))
+    let first = Array(probes.prefix(firstCount))
+    var found = try sample.bySketches(first, threadCount: threadCount)
+    let far = first.indices.filter { found[$0] == nil }
+    for (i, neighbours) in zip(
+      far, try sample.byRows(far.map { first[$0] }, threadCount: threadCount))
+    {
+      found[i] = neighbours
     }
-    let all = found.withLock { $0 }
-    neighbours = all.sorted { $0.key < $1.key }.map { ($0.key, $0.value.map(\.row)) }
-    neighbourDistances = Self.quantiles(all.values.compactMap { $0.last?.distance })
-  }
-
-  /// The nearest neighbours of two rows, themselves left out, by comparing every row.
-  private static func nearest(
-    to first: Int, and second: Int, in rows: RowMap
-  ) -> ([(distance: Int, row: Int)], [(distance: Int, row: Int)]) {
-    var queries = [FeatureCode](repeating: FeatureCode(), count: 2)
-    for (i, row) in [first, second].enumerated() {
-      let place = rows.place(ofRow: row)
-      queries[i].withUnsafeMutableBytes {
-        rows.blocks[place.block].copyPermutedCode(ofRow: place.row, to: $0.baseAddress!)
-      }
+    neighbourDistances = Self.quantiles(found.compactMap { $0?.last?.distance })
+    // The others would cost much where most have no near neighbours, and tell little.
+    let others = far.count > first.count / 2 ? [] : Array(probes.dropFirst(first.count))
+    found += try sample.bySketches(others, threadCount: threadCount)
+    neighbours = zip(first + others, found).compactMap { row, neighbours in
+      neighbours.map { (row, $0.map(\.row)) }
     }
-    // Ids are not needed here: rows take their place, which keeps ties in order too.
-    var best = [TopMatches](
-      repeating: TopMatches(capacity: neighbourCount + 1, distanceMax: FeatureCode.bitCount),
-      count: 2)
-    let step = 512
-    var hitRows = [UInt32](repeating: 0, count: 2 * step)
-    var distances = [UInt16](repeating: 0, count: 2 * step)
-    for (block, start) in zip(rows.blocks, rows.starts) {
-      for low in Swift.stride(from: 0, to: block.rowCount, by: step) {
-        let size = min(step, block.rowCount - low)
-        var hits = [0, 0]
-        let bounds = [UInt32(best[0].bound), UInt32(best[1].bound)]
-        queries[0].withUnsafeBytes { q in
-          queries[1].withUnsafeBytes { r in
-            tp_scan_rows_pair(
-              q.baseAddress!, r.baseAddress!, block.sketches + 32 * low, block.seconds + 32 * low,
-              block.rests + 448 * low, size, bounds, UInt32(start + low), &hitRows, &distances,
-              &hits)
-          }
-        }
-        for side in 0...1 {
-          for hit in side * size..<side * size + hits[side] {
-            best[side].insert(
-              distance: Int(distances[hit]), id: ItemID(UInt64(hitRows[hit])))
-          }
-        }
-      }
-    }
-    let lists = zip(best, [first, second]).map { top, own in
-      top.sorted().filter { $0.id.rawValue != UInt64(own) }.prefix(neighbourCount)
-        .map { (distance: $0.distance, row: Int($0.id.rawValue)) }
-    }
-    return (lists[0], lists[1])
   }
 }

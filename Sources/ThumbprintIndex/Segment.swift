@@ -14,7 +14,7 @@ public struct SegmentError: Error, Hashable, Sendable {
 }
 
 /// The parts of a segment that are kept in fast memory: sketches and table directories, about
-/// 120 bytes a row. Depends on the rows and pieces of a segment alone, not on which rows are
+/// 120 bytes a row, and 64 more where rows are laid out in clusters. Depends on the rows and pieces of a segment alone, not on which rows are
 /// deleted, so views of the same segment share it.
 public final class SegmentResident: Sendable {
   let header: SegmentHeader
@@ -22,6 +22,9 @@ public final class SegmentResident: Sendable {
   let halfSketches: RawMemory
   let sketches: RawMemory
   let seconds: RawMemory
+  /// Bytes 64..<128, where positions are not rows: rows of a cluster are asked for together, and
+  /// are scattered over the column of the rows.
+  let thirds: RawMemory?
   /// The row at each position; `nil` where that is the position itself.
   let order: RawMemory?
   /// One directory after another, `bucketCount + 1` entries each.
@@ -34,12 +37,25 @@ public final class SegmentResident: Sendable {
   struct Clusters: Sendable {
     var centres: [UInt8]
     var starts: [UInt32]
+    /// Rows in the largest cluster.
+    let largestSize: Int
     var count: Int { starts.count - 1 }
+
+    init(centres: [UInt8], starts: [UInt32]) {
+      self.centres = centres
+      self.starts = starts
+      largestSize = zip(starts, starts.dropFirst()).reduce(0) { max($0, Int($1.1 - $1.0)) }
+    }
+
+    /// Positions of the rows of a cluster.
+    func positions(_ cluster: Int) -> Range<Int> {
+      Int(starts[cluster])..<Int(starts[cluster + 1])
+    }
   }
 
   /// Bytes held in memory.
   public var byteCount: Int {
-    [halfSketches, sketches, seconds, order, directories].compactMap { $0?.byteCount }
+    [halfSketches, sketches, seconds, thirds, order, directories].compactMap { $0?.byteCount }
       .reduce(0, +) + (clusters.map { $0.centres.count + 4 * $0.starts.count } ?? 0)
   }
 
@@ -60,6 +76,7 @@ public final class SegmentResident: Sendable {
     halfSketches = RawMemory(byteCount: 16 * count)
     sketches = RawMemory(byteCount: 32 * count)
     seconds = RawMemory(byteCount: 32 * count)
+    thirds = order == nil ? nil : RawMemory(byteCount: 64 * count)
     let order = order?.base.assumingMemoryBound(to: UInt32.self)
     for position in 0..<count {
       let place = rows.place(ofRow: order.map { Int($0[position]) } ?? position)
@@ -69,6 +86,10 @@ public final class SegmentResident: Sendable {
       (sketches.base + 32 * position).copyMemory(from: sketch, byteCount: 32)
       (seconds.base + 32 * position).copyMemory(
         from: block.seconds + 32 * place.row, byteCount: 32)
+      thirds.map {
+        ($0.base + 64 * position).copyMemory(
+          from: block.rests + CodeColumns.restByteCount * place.row, byteCount: 64)
+      }
     }
     costs = CostCalibration(
       usual: .usual, halves: halfSketches.base, sketches: sketches.base, seconds: seconds.base,

@@ -3,7 +3,7 @@ import ThumbprintCodes
 
 /// What a segment knows of itself: shapes, and statistics by which the planner chooses.
 struct SegmentHeader: Codable, Sendable, Hashable {
-  static let currentVersion = 1
+  static let currentVersion = 2
 
   var version = SegmentHeader.currentVersion
   var rowCount: Int
@@ -19,9 +19,8 @@ struct SegmentHeader: Codable, Sendable, Hashable {
   var strangerDistances: [Int]
   /// Distances of sampled rows to their tenth nearest: as many quantiles.
   var neighbourDistances: [Int]
-  /// By how many of 512 bits the centre of a neighbour's cluster was farther than the nearest
-  /// centre: one value for each of the ten nearest of each sampled row, ascending.
-  var clusterGaps: [Int]
+  /// What a recall promise may leave out; nothing was measured for version 1.
+  var calibration: RecallCalibration
 
   /// Bits of a key: about 32 rows to a bucket. The longer the key, the rarer a collision of far
   /// codes and the less far tables can certify; so from a million rows on buckets grow instead.
@@ -49,9 +48,9 @@ struct SegmentHeader: Codable, Sendable, Hashable {
     } catch {
       throw fail("the header is not the JSON it should be")
     }
-    guard header.version == Self.currentVersion else {
+    guard (1...Self.currentVersion).contains(header.version) else {
       throw fail(
-        "version \(header.version) of the index; this program reads \(Self.currentVersion)")
+        "version \(header.version) of the index; this program reads 1 to \(Self.currentVersion)")
     }
     guard header.rowCount == rowCount else {
       throw fail("an index of \(header.rowCount) rows beside \(rowCount) rows")
@@ -63,20 +62,19 @@ struct SegmentHeader: Codable, Sendable, Hashable {
       (8...20).contains(header.keyBitCount), (0...rowCount).contains(header.liveRowCount),
       (0...65536).contains(header.clusterCount)
     else { throw fail("a count is out of its range") }
-    let lists = [header.strangerDistances, header.neighbourDistances, header.clusterGaps]
-    let gapCountMax = SampleStatistics.probeCount * SampleStatistics.neighbourCount
+    let lists = [header.strangerDistances, header.neighbourDistances]
     guard
       lists.allSatisfy({ $0.allSatisfy((0...FeatureCode.bitCount).contains) }),
-      lists[0].count <= SampleStatistics.quantileCount,
-      lists[1].count <= SampleStatistics.quantileCount, lists[2].count <= gapCountMax,
-      zip(lists[2], lists[2].dropFirst()).allSatisfy({ $0 <= $1 })
+      lists.allSatisfy({ $0.count <= SampleStatistics.quantileCount }),
+      header.calibration.isSound
     else { throw fail("a statistic is out of its range") }
     self = header
   }
 
   init(
     rowCount: Int, liveRowCount: Int, tableCount: Int, keyBitCount: Int, permutationSeed: UInt64,
-    clusterCount: Int, statistics: SampleStatistics, clusterGaps: [Int]
+    clusterCount: Int, statistics: SampleStatistics,
+    calibration: RecallCalibration
   ) {
     self.rowCount = rowCount
     self.liveRowCount = liveRowCount
@@ -86,6 +84,25 @@ struct SegmentHeader: Codable, Sendable, Hashable {
     self.clusterCount = clusterCount
     strangerDistances = statistics.strangerDistances
     neighbourDistances = statistics.neighbourDistances
-    self.clusterGaps = clusterGaps
+    self.calibration = calibration
+  }
+}
+
+extension SegmentHeader {
+  /// Reads version 1 too, which had gaps of clusters in another form, and no other calibration.
+  init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    version = try values.decode(Int.self, forKey: .version)
+    rowCount = try values.decode(Int.self, forKey: .rowCount)
+    liveRowCount = try values.decode(Int.self, forKey: .liveRowCount)
+    tableCount = try values.decode(Int.self, forKey: .tableCount)
+    keyBitCount = try values.decode(Int.self, forKey: .keyBitCount)
+    permutationSeed = try values.decode(UInt64.self, forKey: .permutationSeed)
+    clusterCount = try values.decode(Int.self, forKey: .clusterCount)
+    strangerDistances = try values.decode([Int].self, forKey: .strangerDistances)
+    neighbourDistances = try values.decode([Int].self, forKey: .neighbourDistances)
+    calibration =
+      version == 1
+      ? .unmeasured : try values.decode(RecallCalibration.self, forKey: .calibration)
   }
 }

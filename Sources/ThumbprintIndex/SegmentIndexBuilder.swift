@@ -59,7 +59,7 @@ public struct SegmentIndexBuilder: Sendable {
     let statistics = try SampleStatistics(rows: rows, seed: seed, threadCount: threadCount)
     var order: [UInt32] = []
     var clusters: ClusterOrder?
-    var gaps: [Int] = []
+    var gaps: [[Int]] = []
     if ClusterOrder.isWorthwhile(statistics, rowCount: rows.rowCount) {
       let found = try ClusterOrder(rows: rows, seed: seed &+ 1, threadCount: threadCount)
       let positions = found.positions()
@@ -76,7 +76,8 @@ public struct SegmentIndexBuilder: Sendable {
       rowCount: rows.rowCount, liveRowCount: liveRowCount, tableCount: tableCount,
       keyBitCount: SegmentHeader.keyBitCount(rowCount: rows.rowCount),
       permutationSeed: permutation.seed, clusterCount: clusters?.clusterCount ?? 0,
-      statistics: statistics, clusterGaps: gaps)
+      statistics: statistics,
+      calibration: RecallCalibration(statistics, clusterGaps: gaps, rows: rows))
     try buildTables(
       header, order: order, threadCount: threadCount, tableMemory: tableMemory, emit: emit)
     try header.encoded().withUnsafeBytes { try emit(.header, $0) }

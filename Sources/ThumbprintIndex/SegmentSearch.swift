@@ -28,7 +28,7 @@ struct SegmentSearch {
     outer: TopMatches
   ) {
     self.segment = segment
-    self.plan = plan
+    self.plan = plan.calibrated(by: segment.resident.header)
     self.scratch = scratch
     self.costs = costs
     matches = outer.part()
@@ -165,20 +165,91 @@ struct SegmentSearch {
       kept = tp_refine(
         queryBytes + 32, 32, resident.seconds.base, 32, positions, partials, count, threshold(2))
     }
+    kept = narrow(positions, partials, count: kept)
     guard kept > 0 else { return }
+    // Scattered reads, each of which would wait for the one before if not asked for together.
+    if let order = resident.order {
+      for i in 0..<kept { tp_prefetch(order.base + 4 * Int(positions[i])) }
+    }
+    let first = matches.isFull ? 0 : nearestFirst(positions, partials, count: kept)
+    end(positions, partials, count: first)
+    var last = first
+    let limit = threshold(3)
+    for i in first..<kept where partials[i] <= limit {
+      positions[last] = positions[i]
+      partials[last] = partials[i]
+      last += 1
+    }
+    end(positions + first, partials + first, count: last - first)
+  }
+
+  /// Narrows candidates of which 64 bytes were read by 64 more.
+  private func narrow(
+    _ positions: UnsafeMutablePointer<UInt32>, _ partials: UnsafeMutablePointer<UInt16>, count: Int
+  ) -> Int {
+    guard count > 0 else { return 0 }
+    if let thirds = resident.thirds {
+      return tp_refine(
+        queryBytes + 64, 64, thirds.base, 64, positions, partials, count, threshold(3))
+    }
+    return tp_begin(
+      queryBytes + 64, addresses(of: positions, count: count), positions, partials, count,
+      threshold(3))
+  }
+
+  /// Where the last 448 bytes of candidates are.
+  private func addresses(
+    of positions: UnsafeMutablePointer<UInt32>, count: Int
+  ) -> UnsafeMutablePointer<UnsafePointer<UInt8>?> {
     let addresses = scratch.addresses.base
-    for i in 0..<kept {
+    for i in 0..<count {
       addresses[i] = segment.rows.rest(ofRow: segment.row(atPosition: Int(positions[i])))
         .assumingMemoryBound(to: UInt8.self)
     }
+    return addresses
+  }
+
+  /// Reads candidates of which 128 bytes were read to the end.
+  private mutating func end(
+    _ positions: UnsafeMutablePointer<UInt32>, _ partials: UnsafeMutablePointer<UInt16>, count: Int
+  ) {
+    guard count > 0 else { return }
     var finished = 0
     let hits = tp_finish(
-      queryBytes + 64, addresses, positions, partials, kept, threshold(3),
-      UInt32(matches.bound), &finished)
+      queryBytes + 128, addresses(of: positions, count: count), positions, partials, count,
+      threshold(4), UInt32(matches.bound), &finished)
     certificate.codesCompared += finished
+    for i in 0..<hits { prefetch(row: segment.row(atPosition: Int(positions[i]))) }
     for i in 0..<hits {
       insert(
         row: segment.row(atPosition: Int(positions[i])), featureDistance: Int(partials[i]))
+    }
+  }
+
+  /// Where there is no bound yet, puts those candidates first of which 128 bytes differ least: a
+  /// few more than are asked for, so that their distances bound the others. Returns how many.
+  private func nearestFirst(
+    _ positions: UnsafeMutablePointer<UInt32>, _ partials: UnsafeMutablePointer<UInt16>, count: Int
+  ) -> Int {
+    let wanted = plan.answerCount + 2 + plan.answerCount / 4
+    guard count > wanted + 4 else { return 0 }
+    let cutoff = tp_cutoff16(partials, count, wanted, UInt32(SketchThresholds.widths[3]))
+    var first = 0
+    for i in 0..<count where partials[i] <= cutoff {
+      (positions[first], positions[i]) = (positions[i], positions[first])
+      (partials[first], partials[i]) = (partials[i], partials[first])
+      first += 1
+    }
+    return first
+  }
+
+  /// Asks for what inserting a row reads.
+  private func prefetch(row: Int) {
+    let place = segment.rows.place(ofRow: row)
+    let block = segment.rows.blocks[place.block]
+    tp_prefetch(block.ids + 8 * place.row)
+    if plan.query.metric == .combined {
+      tp_prefetch(block.images + ImageCode.byteCount * place.row)
     }
   }
 

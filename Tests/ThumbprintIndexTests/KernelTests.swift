@@ -139,6 +139,21 @@ import ThumbprintTestKit
     }
   }
 
+  @Test(arguments: levels) func cutoffs(level: Int32) {
+    at(level) {
+      var generator = SplitMix64(seed: 14)
+      for count in [0, 1, 31, 33, 1000, 70_000] {
+        let values = (0..<count).map { _ in UInt16.random(in: 0...4096, using: &generator) }
+        let sorted = values.sorted()
+        for rank in [1, 2, 30, count] where rank > 0 {
+          let expected = rank <= count ? UInt32(sorted[rank - 1]) : 4096
+          #expect(tp_cutoff16(values, count, rank, 4096) == expected, "rank \(rank) of \(count)")
+          #expect(tp_cutoff16(values, count, rank, 9) == min(9, expected))
+        }
+      }
+    }
+  }
+
   @Test(arguments: levels) func narrowingAndFinishing(level: Int32) {
     for rowCount in [1, 10, 12, 13, 100, 300] { narrowAndFinish(level: level, rowCount: rowCount) }
   }
@@ -166,21 +181,27 @@ import ThumbprintTestKit
         var positions = Array(0..<UInt32(rowCount))
         var partials = positions.map { UInt16($0 % 5) }
         var addresses: [UnsafePointer<UInt8>?] = positions.map { base + 448 * Int($0) }
-        let sums = positions.map { position -> (Int, Int) in
+        let sums = positions.map { position -> (Int, Int, Int) in
           let low = 448 * Int(position)
           let first = Int(position % 5) + naive(query[..<64], codes[low..<low + 64])
-          return (first, first + naive(query[64..<448], codes[low + 64..<low + 448]))
+          let second = first + naive(query[64..<192], codes[low + 64..<low + 192])
+          return (first, second, second + naive(query[192..<448], codes[low + 192..<low + 448]))
         }
-        let bound64 = sums.map(\.0).sorted()[rowCount * 2 / 3]
-        let bound = sums.map(\.1).sorted()[rowCount / 2]
+        let bound64 = sums.map(\.0).sorted()[rowCount * 4 / 5]
+        let bound192 = sums.map(\.1).sorted()[rowCount * 2 / 3]
+        let bound = sums.map(\.2).sorted()[rowCount / 2]
         var finished = 0
+        let begun = tp_begin(
+          query, &addresses, &positions, &partials, rowCount, UInt32(bound64))
+        #expect(begun == sums.filter { $0.0 <= bound64 }.count)
         let count = tp_finish(
-          query, &addresses, &positions, &partials, rowCount, UInt32(bound64), UInt32(bound),
-          &finished)
-        let expected = sums.enumerated().filter { $0.1.0 <= bound64 && $0.1.1 <= bound }
-        #expect(finished == sums.filter { $0.0 <= bound64 }.count)
+          Array(query[64...]), &addresses, &positions, &partials, begun, UInt32(bound192),
+          UInt32(bound), &finished)
+        let halves = sums.enumerated().filter { $0.1.0 <= bound64 && $0.1.1 <= bound192 }
+        let expected = halves.filter { $0.1.2 <= bound }
+        #expect(finished == halves.count)
         #expect(positions.prefix(count).map(Int.init) == expected.map(\.offset))
-        #expect(partials.prefix(count).map(Int.init) == expected.map(\.1.1))
+        #expect(partials.prefix(count).map(Int.init) == expected.map(\.1.2))
       }
     }
   }

@@ -74,18 +74,30 @@ size_t tp_filter(const uint16_t *rows, const uint8_t *values, size_t count, unsi
 size_t tp_select16(const uint16_t *values, size_t count, unsigned bound, uint32_t first,
                    uint32_t *out);
 
+// The smallest number that at least `rank` of the values do not exceed; `most` (below 65,536) if
+// there is none below.
+unsigned tp_cutoff16(const uint16_t *values, size_t count, size_t rank, unsigned most);
+
+// Asks for the memory at `address`, which need not be readable, to be brought near.
+static inline void tp_prefetch(const void *address) { __builtin_prefetch(address); }
+
 // Narrows a list of candidates: candidate c, the bits of which read so far differ in
 // partials[c], gets the distance of `width` more bytes (16, 32 or 64) at base + stride *
 // positions[c] added, and stays, in order, if the sum is at most `bound`. Returns how many stay.
 size_t tp_refine(const void *query, size_t width, const void *base, size_t stride,
                  uint32_t *positions, uint16_t *partials, size_t count, unsigned bound);
 
-// Finishes candidates whose last 448 bytes are at addresses[c]: adds the first 64 bytes, drops
-// the candidate if the sum exceeds `bound64`, adds the other 384, drops it if the sum exceeds
-// `bound`. Keeps positions, partials and addresses in step. Returns how many stay;
-// `*finishedCount` is raised by the number of those read to the end.
+// Narrows candidates whose last 448 bytes are at addresses[c] by the first 64 of those, with bytes
+// 64..<128 of the query at `query`: like tp_refine, and keeps addresses in step too.
+size_t tp_begin(const void *query, const uint8_t **addresses, uint32_t *positions,
+                uint16_t *partials, size_t count, unsigned bound);
+
+// Finishes candidates that tp_begin kept, with the last 384 bytes of the query at `query`: adds
+// 128 bytes, drops the candidate if the sum exceeds `boundHalf`, adds the other 256, drops it if
+// the sum exceeds `bound`. Returns how many stay; `*finishedCount` is raised by the number of
+// those read to the end.
 size_t tp_finish(const void *query, const uint8_t **addresses, uint32_t *positions,
-                 uint16_t *partials, size_t count, unsigned bound64, unsigned bound,
+                 uint16_t *partials, size_t count, unsigned boundHalf, unsigned bound,
                  size_t *finishedCount);
 
 // Compares the 512 bytes at `query` with `count` rows cut into columns of 32, 32 and 448 bytes.
