@@ -80,7 +80,8 @@ public struct IndexSnapshot: Sendable {
     return SearchScratch.with { scratch in
       prepare(query, scratch)
       var search = SegmentSearch(
-        segments[0], plan: plan, scratch: scratch, costs: .current, outer: TopMatches(query))
+        segments[0], plan: plan, scratch: scratch,
+        costs: plan.isDecidedByBounds ? segments[0].costs : .usual, outer: TopMatches(query))
       search.run()
       search.certificate.radius = search.matches.bound
       return withExtendedLifetime(self) {

@@ -20,7 +20,8 @@ struct QueryPlan {
   /// Of what a recall promise may lose, the share that a stop of the tables spends. The rest is
   /// for the spread of measured recall about its mean.
   private static let recallTableShare = 0.8
-  /// The share that sketches spend, and the share that clusters left out spend.
+  /// The share that sketches spend, and the share that clusters left out spend, where these decide:
+  /// see ``RecallCalibration``.
   private static let recallSketchShare = 0.6
   static let recallClusterShare = 0.4
   /// What of that each prefix may lose. The first one that is read decides how many codes are
@@ -67,7 +68,9 @@ struct QueryPlan {
   /// The plan for one segment: a recall promise goes by what was measured on its rows.
   func calibrated(by header: SegmentHeader) -> QueryPlan {
     guard case .recall = query.promise else { return self }
-    let step = header.calibration.sketchStep(loss: sketchMiss, answerCount: answerCount)
+    // Within a radius most answers may lie near it.
+    let count = if case .within = query.extent { 1 } else { answerCount }
+    let step = header.calibration.sketchStep(loss: sketchMiss, answerCount: count)
     var plan = self
     plan.calibrated = (step + RecallCalibration.firstStageSteps, .within(step: step))
     return plan

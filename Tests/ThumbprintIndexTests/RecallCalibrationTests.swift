@@ -18,10 +18,11 @@ import ThumbprintTestKit
       let codes = generator.clustered(
         count: count + Self.queryCount, clusterCount: clusterCount,
         dimensionCount: dimensionCount)
-      rows = Array(codes.prefix(count))
+      let rows = Array(codes.prefix(count))
+      self.rows = rows
       queries = Array(codes.suffix(Self.queryCount))
       truth = queries.map { query in
-        Array(rows.prefix(count).map { query.distance(to: $0) }.sorted().prefix(10))
+        Array(rows.map { query.distance(to: $0) }.sorted().prefix(10))
       }
     }
 
