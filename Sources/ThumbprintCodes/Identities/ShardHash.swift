@@ -1,5 +1,3 @@
-import ThumbprintCodes
-
 /// Which shard of a collection holds an id. Part of the format: it never changes.
 ///
 /// The id is mixed by the finaliser of SplitMix64, so that ids in a row spread evenly, and the
