@@ -13,6 +13,7 @@ let package = Package(
   products: [
     .library(name: "ThumbprintCodes", targets: ["ThumbprintCodes"]),
     .library(name: "ThumbprintIndex", targets: ["ThumbprintIndex"]),
+    .library(name: "ThumbprintWire", targets: ["ThumbprintWire"]),
     .library(name: "ThumbprintStorage", targets: ["ThumbprintStorage"]),
     .library(name: "ThumbprintNets", targets: ["ThumbprintNets"]),
     .library(name: "ThumbprintImages", targets: ["ThumbprintImages"]),
@@ -42,6 +43,10 @@ let package = Package(
     .target(
       name: "ThumbprintIndex",
       dependencies: ["ThumbprintCodes", "CHamming"],
+      swiftSettings: swiftSettings),
+    .target(
+      name: "ThumbprintWire",
+      dependencies: ["ThumbprintCodes", "CXXHash"],
       swiftSettings: swiftSettings),
     .target(
       name: "ThumbprintStorage",
@@ -85,6 +90,10 @@ let package = Package(
       dependencies: ["ThumbprintIndex", "ThumbprintCodes", "ThumbprintTestKit", "CHamming"],
       swiftSettings: swiftSettings),
     .testTarget(
+      name: "ThumbprintWireTests",
+      dependencies: ["ThumbprintWire", "ThumbprintCodes", "ThumbprintTestKit"],
+      swiftSettings: swiftSettings),
+    .testTarget(
       name: "ThumbprintStorageTests",
       dependencies: [
         "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "ThumbprintTestKit",
@@ -110,7 +119,8 @@ let package = Package(
     .testTarget(
       name: "ProjectTests",
       dependencies: [
-        "thumbprint", "ThumbprintCommands", "ThumbprintStorage", "ThumbprintCodes",
+        "thumbprint", "ThumbprintCommands", "ThumbprintStorage", "ThumbprintWire",
+        "ThumbprintCodes",
       ],
       swiftSettings: swiftSettings),
     .testTarget(

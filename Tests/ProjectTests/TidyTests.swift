@@ -14,6 +14,7 @@ import Testing
     ("CJPEG", []),
     ("ThumbprintCodes", ["CHamming", "CXXHash"]),
     ("ThumbprintIndex", ["ThumbprintCodes", "CHamming"]),
+    ("ThumbprintWire", ["ThumbprintCodes", "CXXHash"]),
     ("ThumbprintStorage", ["ThumbprintIndex", "ThumbprintCodes", "CLMDB", "CXXHash"]),
     ("ThumbprintNets", ["ThumbprintCodes", "COpenBLAS"]),
     ("ThumbprintImages", ["CPNG", "CJPEG"]),
