@@ -15,10 +15,13 @@ let package = Package(
     .library(name: "ThumbprintIndex", targets: ["ThumbprintIndex"]),
     .library(name: "ThumbprintWire", targets: ["ThumbprintWire"]),
     .library(name: "ThumbprintStorage", targets: ["ThumbprintStorage"]),
+    .library(name: "ThumbprintCluster", targets: ["ThumbprintCluster"]),
     .library(name: "ThumbprintNets", targets: ["ThumbprintNets"]),
     .library(name: "ThumbprintImages", targets: ["ThumbprintImages"]),
+    .library(name: "ThumbprintScenes", targets: ["ThumbprintScenes"]),
     .library(name: "ThumbprintCoding", targets: ["ThumbprintCoding"]),
     .executable(name: "thumbprint", targets: ["thumbprint"]),
+    .executable(name: "thumbprint-simulate", targets: ["thumbprint-simulate"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -52,6 +55,20 @@ let package = Package(
       name: "ThumbprintStorage",
       dependencies: ["ThumbprintIndex", "ThumbprintCodes", "CLMDB", "CXXHash"],
       swiftSettings: swiftSettings),
+    // What the machines of a cluster decide, without their clocks, sockets and disks.
+    .target(
+      name: "ThumbprintCluster",
+      dependencies: ["ThumbprintCodes"],
+      swiftSettings: swiftSettings),
+    // Runs the machines on a clock, a network and disks that are made up from a seed.
+    .target(
+      name: "ThumbprintSimulation",
+      dependencies: ["ThumbprintCluster", "ThumbprintCodes"],
+      swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "thumbprint-simulate",
+      dependencies: ["ThumbprintSimulation"],
+      swiftSettings: swiftSettings),
     .target(
       name: "ThumbprintNets",
       dependencies: ["ThumbprintCodes", "COpenBLAS"],
@@ -61,14 +78,19 @@ let package = Package(
       dependencies: ["CPNG", "CJPEG"],
       swiftSettings: swiftSettings),
     .target(
+      name: "ThumbprintScenes",
+      dependencies: ["ThumbprintImages", "ThumbprintCodes"],
+      swiftSettings: swiftSettings),
+    .target(
       name: "ThumbprintCoding",
-      dependencies: ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes"],
+      dependencies: ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes", "CXXHash"],
       swiftSettings: swiftSettings),
     // The commands are a library, so that tests reach their parsing and their texts.
     .target(
       name: "ThumbprintCommands",
       dependencies: [
         "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "CXXHash",
+        "ThumbprintScenes", "ThumbprintCoding", "ThumbprintNets", "ThumbprintImages",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
@@ -109,6 +131,10 @@ let package = Package(
       path: "Tests/CrashChild",
       swiftSettings: swiftSettings),
     .testTarget(
+      name: "ThumbprintClusterTests",
+      dependencies: ["ThumbprintCluster", "ThumbprintSimulation", "ThumbprintCodes"],
+      swiftSettings: swiftSettings),
+    .testTarget(
       name: "ThumbprintCommandsTests",
       dependencies: [
         "ThumbprintCommands", "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
@@ -130,6 +156,10 @@ let package = Package(
     .testTarget(
       name: "ThumbprintImagesTests",
       dependencies: ["ThumbprintImages", "ThumbprintCodes", "CJPEG"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ThumbprintScenesTests",
+      dependencies: ["ThumbprintScenes", "ThumbprintImages"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "ThumbprintCodingTests",

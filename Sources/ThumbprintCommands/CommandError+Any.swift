@@ -12,7 +12,7 @@ extension CommandError {
     case let error as CodedDatasetError: self.init(error)
     default:
       self =
-        Self.parsing(error)
+        Self.coding(error) ?? Self.parsing(error)
         ?? CommandError(
           .internalError, "\(error)",
           hint: "this is a defect of thumbprint: please report it with the command you ran")
@@ -23,8 +23,8 @@ extension CommandError {
   package static func status(of kind: StoreError.Code.Value) -> ExitStatus {
     switch kind {
     case .notFound, .exists, .invalid: .usage
-    case .corrupt, .coderMismatch, .unsupportedVersion: .badData
-    case .locked: .unavailable
+    case .corrupt, .coderMismatch, .unsupportedVersion, .diverged, .damagedTransfer: .badData
+    case .locked, .staleTerm, .outOfOrder: .unavailable
     case .closed: .internalError
     case .diskFull, .io: .inputOutput
     case .cancelled: .interrupted

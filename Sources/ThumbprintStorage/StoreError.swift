@@ -7,7 +7,7 @@ public struct StoreError: Error, Sendable, Hashable {
     /// The kinds, so that a table over them inside this package can be checked for completeness.
     package enum Value: String, CaseIterable, Sendable {
       case notFound, exists, corrupt, invalid, diskFull, locked, io, coderMismatch
-      case unsupportedVersion, cancelled, closed
+      case unsupportedVersion, cancelled, closed, staleTerm, outOfOrder, diverged, damagedTransfer
     }
     package let value: Value
 
@@ -33,6 +33,15 @@ public struct StoreError: Error, Sendable, Hashable {
     public static let cancelled = Code(value: .cancelled)
     /// The store was closed before the operation began.
     public static let closed = Code(value: .closed)
+
+    /// The replica has promised a later term, or its log is in another. Nothing was written.
+    public static let staleTerm = Code(value: .staleTerm)
+    /// Operations of another replica do not follow on what this one has. Nothing was written.
+    public static let outOfOrder = Code(value: .outOfOrder)
+    /// Replicas with equal logs would hold different records; this one must be copied anew.
+    public static let diverged = Code(value: .diverged)
+    /// Bytes from another replica are damaged, or of another shard. Nothing of them was written.
+    public static let damagedTransfer = Code(value: .damagedTransfer)
 
     public var description: String { value.rawValue }
   }

@@ -18,7 +18,10 @@ import ThumbprintTestKit
         try fill(path: arguments[2], byteCountMax: Int(arguments[3]) ?? 0)
       case "fill-raw" where arguments.count == 4:
         try fillRaw(path: arguments[2], byteCountMax: Int(arguments[3]) ?? 0)
-      default: tell("usage: work STORE SEED | fill STORE BYTES | fill-raw FILE BYTES")
+      case "copy" where arguments.count == 4:
+        try copy(from: arguments[2], to: arguments[3])
+      default:
+        tell("usage: work STORE SEED | fill STORE BYTES | fill-raw FILE BYTES | copy FILE FOLDER")
       }
     } catch {
       tell("error \(error)")
@@ -56,6 +59,32 @@ import ThumbprintTestKit
     case .seal: try collection.seal()
     case .compact: try collection.compact()
     }
+  }
+
+  /// Copies a shard into the folder of a worker, in small parts.
+  private static func copy(from path: String, to folder: String) throws {
+    let primary = try Shard(path: path, readOnly: true)
+    let source = try primary.copySource()
+    let store = try ReplicaStore(path: folder)
+    let key = source.meta.key
+    if try store.replicas().first?.isComplete != true {
+      let copy = try store.copy(of: key)
+      for item in try copy.begin(source.manifest) {
+        var offset = 0
+        while offset < item.byteCount {
+          let part = try source.read(item: item.index, offset: offset, count: 5_000)
+          try copy.put(item: item.index, offset: offset, part)
+          offset += part.count
+        }
+        try copy.flush()
+        tell("item \(item.index)")
+      }
+      _ = try store.finishCopy(of: key)
+    }
+    guard try store.shard(key).meta.digest == source.meta.digest else {
+      return tell("error: another digest")
+    }
+    tell("copied")
   }
 
   /// Keeps files of this process from growing beyond a size: a disk of that size, for a process.

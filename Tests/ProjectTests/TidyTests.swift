@@ -16,12 +16,19 @@ import Testing
     ("ThumbprintIndex", ["ThumbprintCodes", "CHamming"]),
     ("ThumbprintWire", ["ThumbprintCodes", "CXXHash"]),
     ("ThumbprintStorage", ["ThumbprintIndex", "ThumbprintCodes", "CLMDB", "CXXHash"]),
+    ("ThumbprintCluster", ["ThumbprintCodes"]),
+    ("ThumbprintSimulation", ["ThumbprintCluster", "ThumbprintCodes"]),
+    ("thumbprint-simulate", ["ThumbprintSimulation"]),
     ("ThumbprintNets", ["ThumbprintCodes", "COpenBLAS"]),
     ("ThumbprintImages", ["CPNG", "CJPEG"]),
-    ("ThumbprintCoding", ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes"]),
+    ("ThumbprintScenes", ["ThumbprintImages", "ThumbprintCodes"]),
+    ("ThumbprintCoding", ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes", "CXXHash"]),
     (
       "ThumbprintCommands",
-      ["ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "CXXHash", "ArgumentParser"]
+      [
+        "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "ThumbprintCoding",
+        "ThumbprintNets", "ThumbprintImages", "ThumbprintScenes", "CXXHash", "ArgumentParser",
+      ]
     ),
     ("thumbprint", ["ThumbprintCommands"]),
     ("ThumbprintTestKit", ["ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes"]),

@@ -104,12 +104,24 @@ struct BlockHeader: Sendable, Hashable {
 
   /// Reads the header of the value of block `number`.
   static func decode(_ value: UnsafeRawBufferPointer, number: UInt64) throws -> BlockHeader {
-    let place = "block \(number)"
-    guard value.count >= BlockLayout.byteCount else {
+    let header = try decode(
+      header: UnsafeRawBufferPointer(rebasing: value.prefix(BlockLayout.byteCount)),
+      number: number)
+    guard value.count == valueByteCount(rowCount: header.rowCount) else {
       throw FormatError(
-        place, expected: "at least \(BlockLayout.byteCount) bytes", found: value.count)
+        "block \(number)", expected: "\(valueByteCount(rowCount: header.rowCount)) bytes",
+        found: value.count)
     }
-    let bytes = UnsafeRawBufferPointer(rebasing: value[..<BlockLayout.byteCount])
+    return header
+  }
+
+  /// Reads a header alone.
+  static func decode(header bytes: UnsafeRawBufferPointer, number: UInt64) throws -> BlockHeader {
+    let place = "block \(number)"
+    guard bytes.count == BlockLayout.byteCount else {
+      throw FormatError(
+        place, expected: "at least \(BlockLayout.byteCount) bytes", found: bytes.count)
+    }
     guard bytes.integer(BlockLayout.magic, as: UInt64.self) == BlockLayout.magicValue else {
       throw FormatError(place, expected: "the magic of a block", found: "other bytes")
     }
@@ -127,10 +139,6 @@ struct BlockHeader: Sendable, Hashable {
       payload[BlockLayout.reserved.offset...].allSatisfy({ $0 == 0 })
     else {
       throw FormatError(place, expected: "a header of this format", found: "another")
-    }
-    guard value.count == valueByteCount(rowCount: rowCount) else {
-      throw FormatError(
-        place, expected: "\(valueByteCount(rowCount: rowCount)) bytes", found: value.count)
     }
     return BlockHeader(
       number: number, rowCount: rowCount, flags: flags,

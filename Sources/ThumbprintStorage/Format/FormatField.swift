@@ -25,6 +25,10 @@ package enum FormatLayouts {
     ("segment piece", SegmentLayout.pieceFields, SegmentLayout.pieceByteCount),
     ("dead rows", DeadLayout.fields, DeadLayout.byteCount),
     ("log entry", LogLayout.fields, LogLayout.byteCount),
+    ("log entry of version 1", LogLayout.fieldsOfVersion1, LogLayout.byteCountOfVersion1),
+    ("log payload", PayloadLayout.fields, PayloadLayout.byteCount),
+    ("manifest", ManifestLayout.fields, ManifestLayout.byteCount),
+    ("manifest entry", ManifestLayout.entryFields, ManifestLayout.entryHeaderByteCount),
     ("texts", TextLayout.fields, TextLayout.byteCount),
   ]
 
@@ -37,7 +41,10 @@ package enum FormatLayouts {
     ("bytes of a name", RecordLimits.nameByteCountMax),
     ("bytes of the tags of a record", RecordLimits.tagsByteCountMax),
     ("ids of one delete entry", Shard.deleteCountMax),
-    ("entries of the log", Int(ShardWriter.logEntryCountMax)),
+    ("entries of the log", LogRetention.entryCountMax),
+    ("bytes of rows kept for the log alone", LogRetention.standard.retiredByteCountMax),
+    ("bytes of a manifest", ShardCopyManifest.byteCountMax),
+    ("bytes of an item of a copy", ShardCopyManifest.itemByteCountMax),
     ("bytes of the map of a file", LMDBEnvironment.mapByteCountMax),
   ]
 
@@ -46,8 +53,9 @@ package enum FormatLayouts {
     ShardMeta(
       shardNumber: 1, shardCount: 4, tableCount: 128,
       permutationSeed: 0x0123_4567_89AB_CDEF, collectionHigh: 0x1122_3344_5566_7788,
-      collectionLow: 0x99AA_BBCC_DDEE_FF00, created: 1_700_000_000, term: 0, sequence: 7,
-      logStart: 3, recordCount: 1_000, nextBlock: 9, nextSegment: 2,
+      collectionLow: 0x99AA_BBCC_DDEE_FF00, created: 1_700_000_000, term: Term(2), sequence: 7,
+      logStart: 3, logStartTerm: Term(1), promisedTerm: Term(3), recordCount: 1_000, nextBlock: 9,
+      nextSegment: 2,
       digest: RecordDigest(high: 0xFEDC_BA98_7654_3210, low: 0x0F1E_2D3C_4B5A_6978),
       coder: CoderIdentity("vgg-2")
     ).encoded()
@@ -129,7 +137,7 @@ package enum ShardDatabase: Int, CaseIterable, Sendable {
 }
 
 /// Keys are big-endian, so that LMDB's order of bytes is that of numbers.
-enum ShardKey {
+enum ValueKey {
   static let meta: [UInt8] = Array("shard".utf8)
 
   static func number(_ number: UInt64) -> [UInt8] {

@@ -19,13 +19,14 @@ enum MetaLayout {
   static let digestHigh = FormatField("digest, bits 64 to 127", 104, 8)
   static let digestLow = FormatField("digest, bits 0 to 63", 112, 8)
   static let coder = FormatField("coder identity", 120, 64)
-  static let reserved = FormatField("reserved", 184, 16)
+  static let promisedTerm = FormatField("promised term", 184, 8)
+  static let logStartTerm = FormatField("term before the log", 192, 8)
   static let checksum = FormatField("checksum", 200, 8)
   static let byteCount = 208
   static let fields = [
     magic, version, shardNumber, shardCount, tableCount, permutationSeed, collectionHigh,
     collectionLow, created, term, sequence, logStart, recordCount, nextBlock, nextSegment,
-    digestHigh, digestLow, coder, reserved, checksum,
+    digestHigh, digestLow, coder, promisedTerm, logStartTerm, checksum,
   ]
   /// As in PNG, the line ends show a file that went through a conversion of text.
   static let magicValue = UInt64(littleEndianBytes: "TPSHD\r\n\u{1A}")
@@ -42,9 +43,11 @@ extension UInt64 {
 
 /// What a shard knows of itself; one value, rewritten by every transaction.
 package struct ShardMeta: Sendable, Hashable {
-  /// The version that this program writes and reads.
-  package static let formatVersion: UInt32 = 1
+  /// The version that this program writes. It reads the one before as well.
+  package static let formatVersion: UInt32 = 2
 
+  /// The version of the stored value.
+  package var version = ShardMeta.formatVersion
   package var shardNumber: Int
   package var shardCount: Int
   package var tableCount: Int
@@ -53,17 +56,46 @@ package struct ShardMeta: Sendable, Hashable {
   package var collectionLow: UInt64
   /// Seconds since 1970.
   package var created: UInt64
-  /// Who may write; 0 until a cluster says otherwise.
-  package var term: UInt64 = 0
+  /// The term of the last operation applied; 0 outside a cluster.
+  package var term = Term(0)
   /// The sequence of the last operation applied; the first is 1.
   package var sequence: UInt64 = 0
   /// The sequence of the first operation that the log still holds.
   package var logStart: UInt64 = 1
+  /// The term of the operation before it.
+  package var logStartTerm = Term(0)
+  /// Nothing of a lower term is accepted any more.
+  package var promisedTerm = Term(0)
   package var recordCount: UInt64 = 0
   package var nextBlock: UInt64 = 1
   package var nextSegment: UInt64 = 1
   package var digest = RecordDigest()
   package var coder: CoderIdentity?
+
+  /// Where the log ends.
+  package var position: LogPosition {
+    LogPosition(term: term, sequence: SequenceNumber(sequence))
+  }
+
+  package var content: ShardContent { ShardContent(recordCount: recordCount, digest: digest) }
+
+  package var key: ShardKey {
+    ShardKey(
+      collection: CollectionID(high: collectionHigh, low: collectionLow), number: shardNumber)
+  }
+
+  /// Equal for all replicas of a shard, and for no other shards: the seed of the checksums of what
+  /// goes from one replica to another. Does not tell the permutation.
+  package var replicaSeed: UInt64 {
+    var writer = ByteWriter()
+    for number in [
+      collectionHigh, collectionLow, UInt64(shardNumber), UInt64(shardCount), UInt64(tableCount),
+      permutationSeed,
+    ] {
+      writer.append(number)
+    }
+    return writer.bytes.withUnsafeBytes { Checksum.of($0) }
+  }
 
   func encoded() -> [UInt8] {
     var writer = ByteWriter(byteCount: MetaLayout.checksum.offset)
@@ -76,7 +108,7 @@ package struct ShardMeta: Sendable, Hashable {
     writer.set(MetaLayout.collectionHigh, collectionHigh)
     writer.set(MetaLayout.collectionLow, collectionLow)
     writer.set(MetaLayout.created, created)
-    writer.set(MetaLayout.term, term)
+    writer.set(MetaLayout.term, term.rawValue)
     writer.set(MetaLayout.sequence, sequence)
     writer.set(MetaLayout.logStart, logStart)
     writer.set(MetaLayout.recordCount, recordCount)
@@ -87,6 +119,8 @@ package struct ShardMeta: Sendable, Hashable {
     for (i, byte) in (coder?.name ?? "").utf8.enumerated() {
       writer.set(FormatField("coder", MetaLayout.coder.offset + i, 1), byte)
     }
+    writer.set(MetaLayout.promisedTerm, promisedTerm.rawValue)
+    writer.set(MetaLayout.logStartTerm, logStartTerm.rawValue)
     return writer.checked(seed: ShardDatabase.meta.seed(0))
   }
 
@@ -100,10 +134,11 @@ package struct ShardMeta: Sendable, Hashable {
       throw FormatError(place, expected: "the magic of a shard", found: "other bytes")
     }
     let version: UInt32 = bytes.integer(MetaLayout.version)
-    guard version == formatVersion else {
+    guard version == formatVersion || version == formatVersion - 1 else {
       throw StoreError(
         .unsupportedVersion,
-        "has format version \(version); this program reads version \(formatVersion)")
+        "has format version \(version); this program reads versions \(formatVersion - 1) and "
+          + "\(formatVersion)")
     }
     guard bytes.count == MetaLayout.byteCount else {
       throw FormatError(place, expected: "\(MetaLayout.byteCount) bytes", found: bytes.count)
@@ -111,15 +146,17 @@ package struct ShardMeta: Sendable, Hashable {
     guard let payload = bytes.unchecked(seed: ShardDatabase.meta.seed(0)) else {
       throw FormatError(place, expected: "its checksum", found: "another")
     }
-    let text = payload[MetaLayout.coder.offset..<MetaLayout.reserved.offset].prefix { $0 != 0 }
+    let text = payload[MetaLayout.coder.offset..<MetaLayout.promisedTerm.offset].prefix { $0 != 0 }
     let coder = CoderIdentity(String(decoding: text, as: UTF8.self))
     guard text.isEmpty || coder != nil else {
       throw FormatError(place, expected: "a coder identity", found: "other bytes")
     }
-    guard payload[MetaLayout.reserved.offset...].allSatisfy({ $0 == 0 }) else {
+    // Version 1 had these bytes reserved, to be zero: the terms of a shard outside any cluster.
+    guard version > 1 || payload[MetaLayout.promisedTerm.offset...].allSatisfy({ $0 == 0 }) else {
       throw FormatError(place, expected: "zero in reserved bytes", found: "other bytes")
     }
     return ShardMeta(
+      version: version,
       shardNumber: Int(payload.integer(MetaLayout.shardNumber, as: UInt32.self)),
       shardCount: Int(payload.integer(MetaLayout.shardCount, as: UInt32.self)),
       tableCount: Int(payload.integer(MetaLayout.tableCount, as: UInt32.self)),
@@ -127,9 +164,11 @@ package struct ShardMeta: Sendable, Hashable {
       collectionHigh: payload.integer(MetaLayout.collectionHigh),
       collectionLow: payload.integer(MetaLayout.collectionLow),
       created: payload.integer(MetaLayout.created),
-      term: payload.integer(MetaLayout.term),
+      term: Term(payload.integer(MetaLayout.term)),
       sequence: payload.integer(MetaLayout.sequence),
       logStart: payload.integer(MetaLayout.logStart),
+      logStartTerm: Term(payload.integer(MetaLayout.logStartTerm)),
+      promisedTerm: Term(payload.integer(MetaLayout.promisedTerm)),
       recordCount: payload.integer(MetaLayout.recordCount),
       nextBlock: payload.integer(MetaLayout.nextBlock),
       nextSegment: payload.integer(MetaLayout.nextSegment),
@@ -137,5 +176,18 @@ package struct ShardMeta: Sendable, Hashable {
         high: payload.integer(MetaLayout.digestHigh),
         low: payload.integer(MetaLayout.digestLow)),
       coder: coder)
+  }
+}
+
+extension ShardMeta {
+  /// That of a new, empty shard. All replicas of a shard are made with the same.
+  package init(
+    key: ShardKey, shardCount: Int, tableCount: Int, permutationSeed: UInt64, created: UInt64,
+    coder: CoderIdentity?
+  ) {
+    self.init(
+      shardNumber: key.number, shardCount: shardCount, tableCount: tableCount,
+      permutationSeed: permutationSeed, collectionHigh: key.collection.high,
+      collectionLow: key.collection.low, created: created, coder: coder)
   }
 }

@@ -1,3 +1,5 @@
+import ThumbprintCodes
+
 enum TextLayout {
   static let rowCount = FormatField("row count", 0, 4)
   static let byteCountField = FormatField("byte count of the texts", 4, 4)
@@ -13,6 +15,13 @@ struct TextColumn: @unchecked Sendable {
   let rowCount: Int
   private let offsets: UnsafeRawPointer
   private let texts: UnsafeRawBufferPointer
+
+  /// The offsets and the texts, one after the other.
+  var body: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: offsets, count: byteCount)
+  }
+
+  var byteCount: Int { 4 * (rowCount + 1) + texts.count }
 
   /// The text of a row; no bytes if it has none. Bounds are checked, whatever the offsets say.
   func bytes(ofRow row: Int) -> UnsafeRawBufferPointer {
@@ -77,6 +86,19 @@ struct Texts: Sendable {
   /// Whether no row has a text.
   var isEmpty: Bool { bytes.isEmpty }
 
+  /// Reads the body of a ``TextColumn`` for `rowCount` rows; `nil` if it is none.
+  init?(body: UnsafeRawBufferPointer, rowCount: Int) {
+    let textStart = 4 * (rowCount + 1)
+    guard body.count >= textStart else { return nil }
+    offsets = (0...rowCount).map { body.integer(4 * $0) }
+    bytes = Array(body[textStart...])
+    guard offsets[0] == 0, Int(offsets[rowCount]) == bytes.count,
+      zip(offsets, offsets.dropFirst()).allSatisfy({ $0 <= $1 })
+    else { return nil }
+  }
+
+  init() {}
+
   /// Adds the text of the next row; no bytes for none.
   mutating func append(_ text: UnsafeRawBufferPointer) {
     bytes.append(contentsOf: text)
@@ -88,5 +110,27 @@ struct Texts: Sendable {
     return try bytes.withUnsafeBytes {
       try body(UnsafeRawBufferPointer(rebasing: $0[Int(offsets[row])..<Int(offsets[row + 1])]))
     }
+  }
+}
+
+extension Texts {
+  /// Whether every text may be the name of a record.
+  var areNames: Bool {
+    allTexts {
+      $0.count <= RecordLimits.nameByteCountMax && String(validating: $0, as: UTF8.self) != nil
+    }
+  }
+
+  /// Whether every text may be the tags of a record, in the form in which they are hashed.
+  var areTags: Bool {
+    allTexts { text in
+      guard text.count <= RecordLimits.tagsByteCountMax, let tags = try? TagsJSON.decode(text)
+      else { return false }
+      return TagsJSON.encode(tags).elementsEqual(text)
+    }
+  }
+
+  private func allTexts(_ isValid: (UnsafeRawBufferPointer) -> Bool) -> Bool {
+    isEmpty || (0..<rowCount).allSatisfy { withBytes(ofRow: $0) { $0.isEmpty || isValid($0) } }
   }
 }

@@ -12,8 +12,8 @@ struct BlockView: @unchecked Sendable {
   /// With the dead rows of the view.
   let columns: CodeColumns
   let dead: StoredDeadRows?
-  private let names: TextColumn?
-  private let tags: TextColumn?
+  let names: TextColumn?
+  let tags: TextColumn?
   private let owner: LMDBReadTransaction
 
   init(
@@ -43,6 +43,11 @@ struct BlockView: @unchecked Sendable {
     UnsafeRawBufferPointer(
       start: columns.sketches - BlockLayout.byteCount,
       count: BlockHeader.valueByteCount(rowCount: rowCount))
+  }
+
+  /// What the block takes on disk, without the pages of the trees.
+  var storedByteCount: Int {
+    bytes.count + (names?.byteCount ?? 0) + (tags?.byteCount ?? 0)
   }
 
   func nameBytes(_ row: Int) -> UnsafeRawBufferPointer {
@@ -79,16 +84,7 @@ struct BlockView: @unchecked Sendable {
   }
 
   func digest(_ row: Int, permutation: BitPermutation) -> RecordDigest {
-    withUnsafeTemporaryAllocation(byteCount: 2 * FeatureCode.byteCount, alignment: 16) { codes in
-      guard let permuted = codes.baseAddress else { return RecordDigest() }
-      let code = permuted + FeatureCode.byteCount
-      columns.copyPermutedCode(ofRow: row, to: permuted)
-      permutation.restore(permuted, to: code)
-      return RecordDigest.of(
-        id: columns.id(ofRow: row), feature: code,
-        image: columns.images + ImageCode.byteCount * row, name: nameBytes(row),
-        tags: tagBytes(row))
-    }
+    columns.digest(row, name: nameBytes(row), tags: tagBytes(row), permutation: permutation)
   }
 
   /// - Throws: ``FormatError`` naming the first of `checked` whose checksum is another.
@@ -101,6 +97,24 @@ struct BlockView: @unchecked Sendable {
           "the \(column) of block \(number)", expected: "checksum \(hexadecimal(expected))",
           found: hexadecimal(found))
       }
+    }
+  }
+}
+
+extension CodeColumns {
+  /// The digest of the record of a row.
+  func digest(
+    _ row: Int, name: UnsafeRawBufferPointer, tags: UnsafeRawBufferPointer,
+    permutation: BitPermutation
+  ) -> RecordDigest {
+    withUnsafeTemporaryAllocation(byteCount: 2 * FeatureCode.byteCount, alignment: 16) { codes in
+      guard let permuted = codes.baseAddress else { return RecordDigest() }
+      let code = permuted + FeatureCode.byteCount
+      copyPermutedCode(ofRow: row, to: permuted)
+      permutation.restore(permuted, to: code)
+      return RecordDigest.of(
+        id: id(ofRow: row), feature: code, image: images + ImageCode.byteCount * row, name: name,
+        tags: tags)
     }
   }
 }

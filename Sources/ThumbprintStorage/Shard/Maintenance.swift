@@ -280,23 +280,29 @@ extension Shard {
       let blocks = changes.view.recent.filter { numbers.contains($0.number) }
       for block in blocks {
         try changes.removeRecent(block.number, in: transaction)
-        try changes.retire(block, in: transaction)
+        try changes.retire(block, removes: true, in: transaction)
       }
       if let batch = RowBatch.live(of: blocks.map { (block: $0, rows: 0..<$0.rowCount) }) {
         _ = try changes.store(batch, sequence: 0, isRecent: true, in: transaction)
       }
     }
-    try sweep()
   }
 
   /// Removes the values that no list names: those of retired blocks and segments, and what work
   /// that was cut short left behind. In transactions of bounded size.
+  ///
+  /// Only maintenance retires blocks, so none is retired between the two looks at the state.
   func sweep() throws {
     while !maintenance.isStopped {
-      let garbage = try view().garbage(byteCountMax: maintenance.limits.transactionByteCountMax)
+      let garbage = try view().garbage(
+        byteCountMax: maintenance.limits.transactionByteCountMax, keeping: blocksKeptForLog)
       if garbage.isEmpty { return }
-      try transact { _, transaction in
-        for (database, key) in garbage { try transaction.remove(database.rawValue, key) }
+      try transact { changes, transaction in
+        for item in garbage {
+          // The log was kept when the shard was last open, and is not now.
+          changes.forgetLog(through: item.sequence)
+          try transaction.remove(item.database.rawValue, item.key)
+        }
       }
     }
   }

@@ -99,6 +99,14 @@ final class RowBatch: @unchecked Sendable {
     filledCount += 1
   }
 
+  /// Takes all rows at once: columns as a block holds them, and texts. The digests of the rows
+  /// are not known then.
+  func fill(columns bytes: UnsafeRawBufferPointer, names: Texts, tags: Texts) {
+    precondition(bytes.count == memory.count, "\(bytes.count) bytes for \(memory.count)")
+    memory.copyMemory(from: bytes)
+    setTexts(names: names, tags: tags)
+  }
+
   private func copyCodes(row: Int, of source: CodeColumns) {
     let target = filledCount
     precondition(target < rowCount, "a batch of \(rowCount) rows is full")
@@ -121,6 +129,15 @@ final class RowBatch: @unchecked Sendable {
     for row in rows { result.append(row: row, of: self) }
     result.finish()
     return result
+  }
+
+  /// The digest of one row, computed.
+  func digest(_ row: Int, permutation: BitPermutation) -> RecordDigest {
+    names.withBytes(ofRow: row) { name in
+      tags.withBytes(ofRow: row) { tags in
+        columns.digest(row, name: name, tags: tags, permutation: permutation)
+      }
+    }
   }
 
   /// The sum over all rows.

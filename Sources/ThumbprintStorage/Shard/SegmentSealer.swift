@@ -56,13 +56,13 @@ struct SegmentSealer {
     let stored = try store(liveRowsOf: oldBlocks)
     let view = try shard.view()
     defer { withExtendedLifetime(view) {} }
-    let newBlocks = try stored.map { try view.unlistedBlock($0.number, rowCount: $0.rowCount) }
+    let newBlocks = try stored.map { try view.storedBlock($0.number, rowCount: $0.rowCount) }
     let descriptor = newBlocks.isEmpty ? nil : try build(newBlocks, view: view)
     try shard.transact { changes, transaction in
       let dead = try rowsBuried(since: oldBlocks, in: changes.view, among: newBlocks)
       let oldNumbers = Set(oldBlocks.map(\.number))
       for block in changes.view.blocks where oldNumbers.contains(block.number) {
-        try changes.retire(block, in: transaction)
+        try changes.retire(block, removes: false, in: transaction)
       }
       for (block, rows) in dead { changes.setDead(rows, block: block) }
       try changes.removeSegment(old.descriptor.number, in: transaction)
@@ -210,7 +210,7 @@ private final class PieceWriter {
           // The library makes a copy; a piece and its copy are not kept for longer than needed.
           while let (key, bytes) = batch.takeLast() {
             try transaction.put(
-              ShardDatabase.pieces.rawValue, ShardKey.piece(segment, key.rawValue), bytes)
+              ShardDatabase.pieces.rawValue, ValueKey.piece(segment, key.rawValue), bytes)
           }
         }
       }

@@ -50,6 +50,13 @@ extension LocalCollection {
 }
 
 extension Shard {
+  /// Reads everything and holds it against its checksums, counts and digest.
+  package func check() throws -> CheckReport {
+    var report = CheckReport()
+    try check(shardCount: meta.shardCount, into: &report) { _ in }
+    return report
+  }
+
   fileprivate func check(
     shardCount: Int, into report: inout CheckReport, progress: (Int) -> Void
   ) throws {

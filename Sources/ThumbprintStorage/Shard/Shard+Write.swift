@@ -11,6 +11,9 @@ public struct WriteReceipt: Sendable, Hashable {
   public var deleted = 0
   /// Ids to be deleted that were not there.
   public var absent = 0
+  /// Records that were there with the same content; not written again. Only a shard of a
+  /// cluster looks, so that a write sent twice is harmless.
+  public var unchanged = 0
 
   public init() {}
 
@@ -19,6 +22,7 @@ public struct WriteReceipt: Sendable, Hashable {
     replaced += other.replaced
     deleted += other.deleted
     absent += other.absent
+    unchanged += other.unchanged
   }
 }
 
@@ -32,7 +36,7 @@ extension Shard {
   package func upsert(_ records: [Record]) throws -> WriteReceipt {
     var receipt = WriteReceipt()
     for batch in RowBatch.batches(of: records, permutation: permutation) {
-      receipt.add(try queue.submit(.upsert(batch), apply: apply))
+      receipt.add(try submit(.upsert(batch), term: nil).receipt)
     }
     maintenance.wake(self)
     return receipt
@@ -44,27 +48,37 @@ extension Shard {
     var receipt = WriteReceipt()
     for start in stride(from: 0, to: sorted.count, by: Self.deleteCountMax) {
       let part = Array(sorted[start..<min(start + Self.deleteCountMax, sorted.count)])
-      receipt.add(try queue.submit(.delete(part), apply: apply))
+      receipt.add(try submit(.delete(part), term: nil).receipt)
     }
     maintenance.wake(self)
     return receipt
   }
 
-  /// Applies operations in their order as one transaction.
-  private func apply(_ operations: [WriteOperation]) throws -> [WriteReceipt] {
+  /// Waits until a change is on disk, with others that came meanwhile.
+  func submit(_ change: WriteOperation.Change, term: Term?) throws -> WriteOutcome {
+    try queue.submit(WriteOperation(change: change, term: term), apply: apply)
+  }
+
+  /// Applies operations of one term in their order as one transaction.
+  private func apply(_ operations: [WriteOperation]) throws -> [WriteOutcome] {
     let byteCount = operations.reduce(0) { sum, operation in
-      if case .upsert(let batch) = operation { return sum + batch.storedByteCount }
+      if case .upsert(let batch) = operation.change { return sum + batch.storedByteCount }
       return sum
     }
     if byteCount > 0 { try requireSpace(byteCount) }
     return try transact { changes, transaction in
+      if let term = operations.first?.term ?? nil { try changes.require(term, path: path) }
       let group = try WriteGroup(operations, view: changes.view)
-      for place in group.buried { changes.bury(place) }
-      if !group.deleted.isEmpty {
-        try changes.log(.delete(group.deleted.map { ItemID($0) }), in: transaction)
+      for place in group.deletedPlaces { changes.bury(place) }
+      for ids in group.deleted.chunks(ofCount: Self.deleteCountMax) {
+        try changes.log(.delete(ids.map { ItemID($0) }), in: transaction)
       }
-      for batch in group.batches { try changes.append(batch, in: transaction) }
-      return group.receipts
+      for (batch, replaced) in group.batches {
+        for place in replaced { changes.bury(place) }
+        try changes.append(batch, digest: batch.digest, in: transaction)
+      }
+      let position = changes.meta.position
+      return group.receipts.map { WriteOutcome(receipt: $0, position: position) }
     }
   }
 
@@ -99,7 +113,7 @@ extension Shard {
         let kept =
           skipped.isEmpty
           ? batch : batch.selecting((0..<batch.rowCount).filter { !skipped.contains($0) })
-        try changes.append(kept, in: transaction)
+        try changes.append(kept, digest: kept.digest, in: transaction)
       }
       let rowCount = batches.reduce(0) { $0 + $1.rowCount }
       counts.added = rowCount - counts.skipped - counts.replaced
@@ -108,91 +122,22 @@ extension Shard {
   }
 }
 
-/// Operations that become one transaction: their joint effect, and what each of them did.
-private struct WriteGroup {
-  private(set) var receipts: [WriteReceipt] = []
-  /// Rows of the view that are replaced or deleted.
-  private(set) var buried: [Place] = []
-  /// Ids that were stored before and are not after, ascending.
-  private(set) var deleted: [UInt64] = []
-  /// The rows to be added.
-  private(set) var batches: [RowBatch] = []
-
-  private enum Final {
-    case row(Int, of: Int)
-    case gone
+extension ShardWriter {
+  /// - Throws: ``StoreError``: `staleTerm` unless a primary of `term` may write.
+  func require(_ term: Term, path: String) throws {
+    guard meta.promisedTerm <= term, meta.term == term else {
+      throw StoreError(
+        .staleTerm,
+        "a write of term \(term) came to a log of term \(meta.term) that promised term "
+          + "\(meta.promisedTerm)", path: path)
+    }
   }
+}
 
-  init(_ operations: [WriteOperation], view: ShardView) throws {
-    var ids: Set<UInt64> = []
-    for operation in operations {
-      switch operation {
-      case .upsert(let batch): for row in 0..<batch.rowCount { ids.insert(batch.id(row).rawValue) }
-      case .delete(let deleted): ids.formUnion(deleted)
-      }
-    }
-    let sorted = ids.sorted()
-    var stored: [UInt64: Place] = [:]
-    for (index, place) in try view.places(ofSorted: sorted) { stored[sorted[index]] = place }
-
-    var final: [UInt64: Final] = [:]
-    for (number, operation) in operations.enumerated() {
-      receipts.append(Self.apply(operation, number, stored: stored, to: &final))
-    }
-    for id in sorted {
-      if let place = stored[id] { buried.append(place) }
-    }
-    deleted = sorted.filter { id in
-      if case .gone = final[id] { return stored[id] != nil }
-      return false
-    }
-    batches = Self.batches(of: operations, sorted: sorted, final: final)
-  }
-
-  private static func apply(
-    _ operation: WriteOperation, _ number: Int, stored: [UInt64: Place],
-    to final: inout [UInt64: Final]
-  ) -> WriteReceipt {
-    var receipt = WriteReceipt()
-    func isThere(_ id: UInt64) -> Bool {
-      switch final[id] {
-      case .row: true
-      case .gone: false
-      case nil: stored[id] != nil
-      }
-    }
-    switch operation {
-    case .upsert(let batch):
-      for row in 0..<batch.rowCount {
-        let id = batch.id(row).rawValue
-        if isThere(id) { receipt.replaced += 1 } else { receipt.added += 1 }
-        final[id] = .row(row, of: number)
-      }
-    case .delete(let ids):
-      for id in ids {
-        if isThere(id) { receipt.deleted += 1 } else { receipt.absent += 1 }
-        final[id] = .gone
-      }
-    }
-    return receipt
-  }
-
-  private static func batches(
-    of operations: [WriteOperation], sorted: [UInt64], final: [UInt64: Final]
-  ) -> [RowBatch] {
-    if operations.count == 1, case .upsert(let batch) = operations[0] { return [batch] }
-    var rows: [(batch: RowBatch, row: Int)] = []
-    for id in sorted {
-      if case .row(let row, let number) = final[id], case .upsert(let batch) = operations[number] {
-        rows.append((batch, row))
-      }
-    }
-    return stride(from: 0, to: rows.count, by: BlockHeader.rowCountMax).map { start in
-      let part = rows[start..<min(start + BlockHeader.rowCountMax, rows.count)]
-      let joined = RowBatch(rowCount: part.count)
-      for (batch, row) in part { joined.append(row: row, of: batch) }
-      joined.finish()
-      return joined
+extension Array {
+  fileprivate func chunks(ofCount count: Int) -> some Sequence<ArraySlice<Element>> {
+    stride(from: 0, to: self.count, by: count).lazy.map {
+      self[$0..<Swift.min($0 + count, self.count)]
     }
   }
 }

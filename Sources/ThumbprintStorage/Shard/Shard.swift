@@ -13,7 +13,7 @@ package final class Shard: Sendable {
   private let cache = SegmentCache()
   private let views: Mutex<Views>
   /// Held by whoever has a write transaction, in this process.
-  private let writer = Mutex<Void>(())
+  private let writer: Mutex<RetainedLog>
   let queue = WriteQueue()
   let maintenance: Maintenance
 
@@ -28,15 +28,18 @@ package final class Shard: Sendable {
   ///
   /// Every page of the trees of the file is checked before LMDB, which trusts them, reads one.
   ///
+  /// - Parameter retention: How much is kept for replicas that follow the log; `nil` keeps
+  ///   entries only as long as their blocks are there anyway.
   /// - Throws: ``StoreError``: `corrupt`, `unsupportedVersion`, `locked`, `notFound`, `io`.
   package convenience init(
-    path: String, readOnly: Bool, limits: MaintenanceLimits = .standard
+    path: String, readOnly: Bool, limits: MaintenanceLimits = .standard,
+    retention: LogRetention? = nil
   ) throws {
     guard FileStatus.exists(path) else {
       throw StoreError(.notFound, "there is no shard here", path: path)
     }
     try LMDBFileCheck.checkHeader(path)
-    try self.init(opening: path, readOnly: readOnly, limits: limits)
+    try self.init(opening: path, readOnly: readOnly, limits: limits, retention: retention)
     if !readOnly { try maintenance.running { try sweep() } }
   }
 
@@ -48,11 +51,13 @@ package final class Shard: Sendable {
     let environment = try LMDBEnvironment(
       path: path, databases: ShardDatabase.allCases.map(\.name), readOnly: false)
     try environment.write {
-      try $0.put(ShardDatabase.meta.rawValue, ShardKey.meta, meta.encoded())
+      try $0.put(ShardDatabase.meta.rawValue, ValueKey.meta, meta.encoded())
     }
   }
 
-  private init(opening path: String, readOnly: Bool, limits: MaintenanceLimits) throws {
+  private init(
+    opening path: String, readOnly: Bool, limits: MaintenanceLimits, retention: LogRetention?
+  ) throws {
     self.path = path
     isReadOnly = readOnly
     maintenance = Maintenance(limits: limits)
@@ -64,6 +69,10 @@ package final class Shard: Sendable {
     let view = try ShardView(
       try environment.read(), path: path, permutation: nil, cache: cache)
     permutation = view.permutation
+    writer = Mutex(
+      RetainedLog(
+        retention: retention,
+        blocks: retention == nil ? [] : try view.reading { try view.blocksKeptForLog() }))
     views = Mutex(Views(environment: environment, current: view))
   }
 
@@ -152,18 +161,28 @@ package final class Shard: Sendable {
     try noting {
       if isReadOnly { throw StoreError(.invalid, "is open for reading only", path: path) }
       if let damage = views.withLock({ $0.damage }) { throw damage }
-      return try writer.withLock { _ in
+      return try writer.withLock { log in
         defer { views.withLock { $0.current = nil } }
         let view = try view()
         let environment = try Self.open(views.withLock { $0.environment }, path)
-        return try environment.write { transaction in
-          var changes = ShardWriter(view: view)
-          let result = try view.reading { try body(&changes, transaction) }
-          try changes.finish(in: transaction)
-          return result
+        let (result, newLog) = try environment.write { [log] transaction in
+          var changes = ShardWriter(view: view, log: log)
+          let result = try view.reading {
+            let result = try body(&changes, transaction)
+            try changes.finish(in: transaction)
+            return result
+          }
+          return (result, changes.log)
         }
+        log = newLog
+        return result
       }
     }
+  }
+
+  /// The blocks that are kept for the log alone.
+  var blocksKeptForLog: Set<UInt64> {
+    writer.withLock { Set($0.blocks.map(\.block)) }
   }
 
   /// Fails when the disk has less room than `byteCount` and a margin.

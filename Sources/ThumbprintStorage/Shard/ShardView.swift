@@ -15,7 +15,7 @@ final class ShardView: Sendable {
   let segments: [SegmentView]
   let recentRange: Range<Int>
   let transactionID: UInt64
-  private let transaction: LMDBReadTransaction
+  let transaction: LMDBReadTransaction
   private let cache: SegmentCache
   private let snapshot = Mutex<IndexSnapshot?>(nil)
 
@@ -81,8 +81,8 @@ final class ShardView: Sendable {
     return made.owned(by: self)
   }
 
-  /// A stored block that no list names: one that a rewriting made.
-  func unlistedBlock(_ number: UInt64, rowCount: Int) throws -> BlockView {
+  /// A stored block, whether a list names it or not: a rewriting has made it, or the log keeps it.
+  func storedBlock(_ number: UInt64, rowCount: Int) throws -> BlockView {
     try reading { try ShardReader(transaction).block(number, rowCount: rowCount) }
   }
 
@@ -90,55 +90,13 @@ final class ShardView: Sendable {
   func verifyTexts(of block: BlockView) throws {
     for (database, flag) in [(ShardDatabase.names, BlockHeader.Flags.names), (.tags, .tags)]
     where block.header.flags.contains(flag) {
-      let value = try transaction.value(database.rawValue, ShardKey.number(block.number))
+      let value = try transaction.value(database.rawValue, ValueKey.number(block.number))
       guard let value, TextColumn.isIntact(value, seed: database.seed(block.number)) else {
         throw FormatError(
           "the \(database.name) of block \(block.number)", expected: "their checksum",
           found: "another")
       }
     }
-  }
-
-  /// Every entry of the log that must be there is, and names a block that is there.
-  func checkLog() throws {
-    var next = meta.logStart
-    let numbers = Set(blocks.map(\.number))
-    try transaction.forEach(numbered: .log) { sequence, value in
-      if sequence < meta.logStart { return }
-      let entry = try LogEntry.decode(value, sequence: sequence)
-      guard sequence == next else {
-        throw FormatError("the log", expected: "entry \(next)", found: sequence)
-      }
-      if case .append(let block, _, _) = entry, !numbers.contains(block) {
-        throw FormatError("log entry \(sequence)", expected: "block \(block)", found: "none")
-      }
-      next += 1
-    }
-    guard next == meta.sequence + 1 else {
-      throw FormatError("the log", expected: "entries to \(meta.sequence)", found: next - 1)
-    }
-  }
-
-  /// Values that no list names, up to about `byteCountMax` bytes of them.
-  func garbage(byteCountMax: Int) throws -> [(database: ShardDatabase, key: [UInt8])] {
-    let blockNumbers = Set(blocks.map(\.number))
-    let segmentNumbers = Set(segments.map(\.descriptor.number))
-    var garbage: [(database: ShardDatabase, key: [UInt8])] = []
-    var byteCount = 0
-    for database in [ShardDatabase.blocks, .names, .tags, .dead, .pieces] {
-      try transaction.forEach(database.rawValue) { key, value in
-        let isListed =
-          database == .pieces
-          ? ShardKey.piece(of: key).map { segmentNumbers.contains($0.segment) } ?? false
-          : ShardKey.number(of: key).map { blockNumbers.contains($0) } ?? false
-        if !isListed {
-          garbage.append((database, Array(key)))
-          byteCount += value.count
-        }
-        return byteCount < byteCountMax
-      }
-    }
-    return garbage
   }
 
   // MARK: Finding rows
@@ -218,7 +176,7 @@ private struct ShardReader {
   }
 
   func meta() throws -> ShardMeta {
-    guard let value = try transaction.value(ShardDatabase.meta.rawValue, ShardKey.meta) else {
+    guard let value = try transaction.value(ShardDatabase.meta.rawValue, ValueKey.meta) else {
       throw FormatError("the shard", expected: "a meta value", found: "none")
     }
     return try ShardMeta.decode(value)
@@ -270,7 +228,7 @@ private struct ShardReader {
   }
 
   func block(_ number: UInt64, rowCount: Int) throws -> BlockView {
-    let key = ShardKey.number(number)
+    let key = ValueKey.number(number)
     guard let value = try transaction.value(ShardDatabase.blocks.rawValue, key) else {
       throw FormatError("block \(number)", expected: "\(rowCount) rows", found: "none")
     }
@@ -293,7 +251,7 @@ private struct ShardReader {
   ) throws -> TextColumn? {
     guard isThere else { return nil }
     let place = "the \(database.name) of block \(number)"
-    guard let value = try transaction.value(database.rawValue, ShardKey.number(number)) else {
+    guard let value = try transaction.value(database.rawValue, ValueKey.number(number)) else {
       throw FormatError(place, expected: "\(rowCount) rows", found: "none")
     }
     return try TextColumn(value, rowCount: rowCount, place: place)
@@ -304,9 +262,9 @@ private struct ShardReader {
   ) throws -> [SegmentPieceKey: UnsafeRawBufferPointer] {
     var pieces: [SegmentPieceKey: UnsafeRawBufferPointer] = [:]
     try transaction.forEach(
-      ShardDatabase.pieces.rawValue, from: ShardKey.piece(descriptor.number, 0)
+      ShardDatabase.pieces.rawValue, from: ValueKey.piece(descriptor.number, 0)
     ) { key, value in
-      guard let (segment, piece) = ShardKey.piece(of: key), segment == descriptor.number else {
+      guard let (segment, piece) = ValueKey.piece(of: key), segment == descriptor.number else {
         return false
       }
       pieces[SegmentPieceKey(rawValue: piece)] = value
@@ -335,7 +293,7 @@ extension LMDBReadTransaction {
     // The values are collected first: `body` reads through the same transaction.
     var values: [(UInt64, UnsafeRawBufferPointer)] = []
     try forEach(database.rawValue) { key, value in
-      guard let number = ShardKey.number(of: key) else {
+      guard let number = ValueKey.number(of: key) else {
         throw FormatError(
           "the database '\(database.name)'", expected: "keys of 8 bytes", found: key.count)
       }

@@ -10,15 +10,18 @@ struct ShardWriter {
   var meta: ShardMeta
   private var dead: [UInt64: DeadRows] = [:]
   private(set) var isChanged = false
+  /// What the shard keeps for its log alone.
+  private(set) var log: RetainedLog
 
-  /// Entries of the log kept; older ones are dropped.
-  static let logEntryCountMax: UInt64 = 65_536
-  /// Dropped entries removed by one transaction.
-  private static let logRemovalCountMax = 4_096
-
-  init(view: ShardView) {
+  init(view: ShardView, log: RetainedLog) {
     self.view = view
+    self.log = log
     meta = view.meta
+    if meta.version < ShardMeta.formatVersion {
+      // Entries of version 1 do not say what others need to know.
+      meta.version = ShardMeta.formatVersion
+      meta.logStart = meta.sequence + 1
+    }
   }
 
   // MARK: Rows
@@ -39,7 +42,7 @@ struct ShardWriter {
       number: number, rowCount: batch.rowCount, flags: flags, sequence: sequence,
       checksums: batch.checksums, idMin: batch.id(0).rawValue,
       idMax: batch.id(batch.rowCount - 1).rawValue)
-    let key = ShardKey.number(number)
+    let key = ValueKey.number(number)
     let byteCount = BlockHeader.valueByteCount(rowCount: batch.rowCount)
     try transaction.reserve(ShardDatabase.blocks.rawValue, key, byteCount: byteCount) { target in
       target.copyBytes(from: header.encoded())
@@ -62,20 +65,22 @@ struct ShardWriter {
   ) throws {
     if texts.isEmpty { return }
     try transaction.put(
-      database.rawValue, ShardKey.number(number),
+      database.rawValue, ValueKey.number(number),
       TextColumn.encode(texts, seed: database.seed(number)))
   }
 
-  /// Adds a batch as the next operation. Rows of the same ids must be dead already.
+  /// Adds a batch as the next operation, and returns the number of its block. Rows of the same
+  /// ids must be dead already. `digest` is the sum over the rows.
+  @discardableResult
   mutating func append(
-    _ batch: RowBatch, in transaction: borrowing LMDBWriteTransaction
-  ) throws {
+    _ batch: RowBatch, digest: RecordDigest, in transaction: borrowing LMDBWriteTransaction
+  ) throws -> UInt64 {
     let sequence = meta.sequence + 1
     let block = try store(batch, sequence: sequence, isRecent: true, in: transaction)
-    let digest = batch.digest
     meta.digest.add(digest)
     meta.recordCount += UInt64(batch.rowCount)
     try log(.append(block: block, rowCount: batch.rowCount, digest: digest), in: transaction)
+    return block
   }
 
   /// Marks a live row of the view deleted, and takes it out of count and digest.
@@ -84,6 +89,14 @@ struct ShardWriter {
     guard buryAgain(block, place.row) else { return }
     meta.recordCount -= 1
     meta.digest.subtract(block.digest(place.row, permutation: view.permutation))
+  }
+
+  /// The same for a row of a block that this transaction added, of the given digest.
+  mutating func bury(addedRow row: Int, of block: UInt64, rowCount: Int, digest: RecordDigest) {
+    isChanged = true
+    guard dead[block, default: DeadRows(rowCount: rowCount)].insert(row) else { return }
+    meta.recordCount -= 1
+    meta.digest.subtract(digest)
   }
 
   /// Marks a row deleted in a copy of its block; count and digest know already.
@@ -114,7 +127,7 @@ struct ShardWriter {
     _ block: UInt64, in transaction: borrowing LMDBWriteTransaction
   ) throws {
     isChanged = true
-    try transaction.remove(ShardDatabase.recent.rawValue, ShardKey.number(block))
+    try transaction.remove(ShardDatabase.recent.rawValue, ValueKey.number(block))
   }
 
   mutating func put(
@@ -123,7 +136,7 @@ struct ShardWriter {
     isChanged = true
     meta.nextSegment = max(meta.nextSegment, descriptor.number + 1)
     try transaction.put(
-      ShardDatabase.segments.rawValue, ShardKey.number(descriptor.number), descriptor.encoded())
+      ShardDatabase.segments.rawValue, ValueKey.number(descriptor.number), descriptor.encoded())
   }
 
   /// Takes a segment out of the list; its pieces and blocks stay until they are swept.
@@ -131,30 +144,70 @@ struct ShardWriter {
     _ number: UInt64, in transaction: borrowing LMDBWriteTransaction
   ) throws {
     isChanged = true
-    try transaction.remove(ShardDatabase.segments.rawValue, ShardKey.number(number))
+    try transaction.remove(ShardDatabase.segments.rawValue, ValueKey.number(number))
   }
 
-  /// Gives up a block that is in no list any more: its rows live in other blocks now. The log
-  /// can name it no longer. The rows themselves go when the shard is swept.
+  /// Gives up a block that is in no list any more: its rows live in other blocks now. If the log
+  /// names it, it is kept for the log, where the shard does so; or the log can name it no longer.
+  ///
+  /// - Parameter removes: Whether its bytes go at once, or when the shard is next swept.
   mutating func retire(
-    _ block: BlockView, in transaction: borrowing LMDBWriteTransaction
+    _ block: BlockView, removes: Bool, in transaction: borrowing LMDBWriteTransaction
   ) throws {
     isChanged = true
     dead[block.number] = nil
-    try transaction.remove(ShardDatabase.dead.rawValue, ShardKey.number(block.number))
-    meta.logStart = max(meta.logStart, block.header.sequence + 1)
+    try transaction.remove(ShardDatabase.dead.rawValue, ValueKey.number(block.number))
+    let sequence = block.header.sequence
+    if log.isKept, sequence >= meta.logStart, sequence > 0 {
+      log.add(.init(sequence: sequence, block: block.number, byteCount: block.storedByteCount))
+    } else {
+      forgetLog(through: sequence)
+      if removes { try remove(block: block.number, in: transaction) }
+    }
+  }
+
+  private func remove(
+    block number: UInt64, in transaction: borrowing LMDBWriteTransaction
+  ) throws {
+    for database in [ShardDatabase.blocks, .names, .tags] {
+      try transaction.remove(database.rawValue, ValueKey.number(number))
+    }
   }
 
   // MARK: Log
 
+  /// Logs an operation whose effect on count and digest is done.
   mutating func log(
-    _ entry: LogEntry, in transaction: borrowing LMDBWriteTransaction
+    _ operation: LogEntry.Operation, in transaction: borrowing LMDBWriteTransaction
   ) throws {
     isChanged = true
     meta.sequence += 1
+    let entry = LogEntry(operation: operation, term: meta.term, content: meta.content)
     try transaction.put(
-      ShardDatabase.log.rawValue, ShardKey.number(meta.sequence),
+      ShardDatabase.log.rawValue, ValueKey.number(meta.sequence),
       entry.encoded(sequence: meta.sequence))
+  }
+
+  /// Begins a term as the next operation.
+  mutating func begin(
+    _ term: Term, in transaction: borrowing LMDBWriteTransaction
+  ) throws {
+    meta.term = term
+    try log(.term, in: transaction)
+  }
+
+  /// Promises to accept nothing of a lower term.
+  mutating func promise(_ term: Term) {
+    if term <= meta.promisedTerm { return }
+    isChanged = true
+    meta.promisedTerm = term
+  }
+
+  /// Drops the entries up to one of `sequence`.
+  mutating func forgetLog(through sequence: UInt64) {
+    if sequence < meta.logStart { return }
+    isChanged = true
+    meta.logStart = sequence + 1
   }
 
   /// Writes what was gathered. The last call on a writer.
@@ -162,20 +215,35 @@ struct ShardWriter {
     guard isChanged else { return }
     for (block, rows) in dead {
       try transaction.put(
-        ShardDatabase.dead.rawValue, ShardKey.number(block), rows.encoded(block: block))
+        ShardDatabase.dead.rawValue, ValueKey.number(block), rows.encoded(block: block))
     }
-    if meta.sequence > Self.logEntryCountMax {
-      meta.logStart = max(meta.logStart, meta.sequence - Self.logEntryCountMax + 1)
+    forgetLog(through: log.excess(logStart: meta.logStart, sequence: meta.sequence))
+    for block in log.drop(before: meta.logStart) {
+      try remove(block: block.block, in: transaction)
+    }
+    if meta.logStart != view.meta.logStart { try dropLogEntries(in: transaction) }
+    try transaction.put(ShardDatabase.meta.rawValue, ValueKey.meta, meta.encoded())
+  }
+
+  private mutating func dropLogEntries(
+    in transaction: borrowing LMDBWriteTransaction
+  ) throws {
+    if meta.logStart == meta.sequence + 1 {
+      meta.logStartTerm = meta.term
+    } else {
+      let key = ValueKey.number(meta.logStart - 1)
+      if let value = try transaction.value(ShardDatabase.log.rawValue, key) {
+        meta.logStartTerm = try LogEntry.decode(value, sequence: meta.logStart - 1).term
+      }
     }
     var dropped: [UInt64] = []
     try transaction.forEach(ShardDatabase.log.rawValue) { [logStart = meta.logStart] key, _ in
-      guard let number = ShardKey.number(of: key), number < logStart else { return false }
+      guard let number = ValueKey.number(of: key), number < logStart else { return false }
       dropped.append(number)
-      return dropped.count < Self.logRemovalCountMax
+      return true
     }
     for number in dropped {
-      try transaction.remove(ShardDatabase.log.rawValue, ShardKey.number(number))
+      try transaction.remove(ShardDatabase.log.rawValue, ValueKey.number(number))
     }
-    try transaction.put(ShardDatabase.meta.rawValue, ShardKey.meta, meta.encoded())
   }
 }

@@ -1,18 +1,33 @@
 import Dispatch
 import Synchronization
+import ThumbprintCodes
 
 /// A change that a caller waits for.
-enum WriteOperation: Sendable {
-  case upsert(RowBatch)
-  /// Ids, ascending, each once.
-  case delete([UInt64])
+struct WriteOperation: Sendable {
+  enum Change: Sendable {
+    case upsert(RowBatch)
+    /// Ids, ascending, each once.
+    case delete([UInt64])
+  }
+
+  var change: Change
+  /// Of the primary that writes; `nil` outside a cluster. A primary leaves out rows that are
+  /// stored already with the same content.
+  var term: Term?
 
   var idCount: Int {
-    switch self {
+    switch change {
     case .upsert(let batch): batch.rowCount
     case .delete(let ids): ids.count
     }
   }
+}
+
+/// What a caller is told of a change that is on disk.
+struct WriteOutcome: Sendable {
+  var receipt: WriteReceipt
+  /// The log holds the change up to here.
+  var position: LogPosition
 }
 
 /// Lets writers that wait for the same shard share a transaction, and so a sync of the disk.
@@ -28,7 +43,7 @@ final class WriteQueue: Sendable {
   /// `done`, and read by the waiter after.
   private final class Waiter: @unchecked Sendable {
     enum Outcome {
-      case result(Result<WriteReceipt, any Error>)
+      case result(Result<WriteOutcome, any Error>)
       case lead
     }
     let operation: WriteOperation
@@ -48,8 +63,8 @@ final class WriteQueue: Sendable {
   /// Applies `operation`, together with others, by `apply`, and returns its own result.
   func submit(
     _ operation: WriteOperation,
-    apply: ([WriteOperation]) throws -> [WriteReceipt]
-  ) throws -> WriteReceipt {
+    apply: ([WriteOperation]) throws -> [WriteOutcome]
+  ) throws -> WriteOutcome {
     let waiter = Waiter(operation)
     let leads = state.withLock { state in
       state.waiting.append(waiter)
@@ -65,13 +80,13 @@ final class WriteQueue: Sendable {
 
   /// `waiter` is the first in the queue.
   private func lead(
-    _ waiter: Waiter, apply: ([WriteOperation]) throws -> [WriteReceipt]
-  ) -> Result<WriteReceipt, any Error> {
+    _ waiter: Waiter, apply: ([WriteOperation]) throws -> [WriteOutcome]
+  ) -> Result<WriteOutcome, any Error> {
     let group = takeGroup()
-    let results: [Result<WriteReceipt, any Error>]
+    let results: [Result<WriteOutcome, any Error>]
     do {
-      let receipts = try apply(group.map(\.operation))
-      results = receipts.map { .success($0) }
+      let outcomes = try apply(group.map(\.operation))
+      results = outcomes.map { .success($0) }
     } catch {
       results = group.map { _ in .failure(error) }
     }
@@ -97,6 +112,7 @@ final class WriteQueue: Sendable {
       for waiter in state.waiting {
         idCount += waiter.operation.idCount
         if count > 0 && idCount > Self.idCountMax { break }
+        if waiter.operation.term != state.waiting[0].operation.term { break }
         count += 1
       }
       let group = Array(state.waiting.prefix(count))

@@ -163,7 +163,7 @@ public final class LocalCollection: Sendable {
     return receipt
   }
 
-  private static func check(_ record: Record) throws {
+  static func check(_ record: Record) throws {
     let nameByteCount = record.name?.utf8.count ?? 0
     guard nameByteCount <= RecordLimits.nameByteCountMax else {
       throw StoreError(
