@@ -14,10 +14,12 @@ let package = Package(
     .library(name: "ThumbprintCodes", targets: ["ThumbprintCodes"]),
     .library(name: "ThumbprintIndex", targets: ["ThumbprintIndex"]),
     .library(name: "ThumbprintStorage", targets: ["ThumbprintStorage"]),
+    .library(name: "ThumbprintCluster", targets: ["ThumbprintCluster"]),
     .library(name: "ThumbprintNets", targets: ["ThumbprintNets"]),
     .library(name: "ThumbprintImages", targets: ["ThumbprintImages"]),
     .library(name: "ThumbprintCoding", targets: ["ThumbprintCoding"]),
     .executable(name: "thumbprint", targets: ["thumbprint"]),
+    .executable(name: "thumbprint-simulate", targets: ["thumbprint-simulate"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
@@ -46,6 +48,20 @@ let package = Package(
     .target(
       name: "ThumbprintStorage",
       dependencies: ["ThumbprintIndex", "ThumbprintCodes", "CLMDB", "CXXHash"],
+      swiftSettings: swiftSettings),
+    // What the machines of a cluster decide, without their clocks, sockets and disks.
+    .target(
+      name: "ThumbprintCluster",
+      dependencies: ["ThumbprintCodes"],
+      swiftSettings: swiftSettings),
+    // Runs the machines on a clock, a network and disks that are made up from a seed.
+    .target(
+      name: "ThumbprintSimulation",
+      dependencies: ["ThumbprintCluster", "ThumbprintCodes"],
+      swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "thumbprint-simulate",
+      dependencies: ["ThumbprintSimulation"],
       swiftSettings: swiftSettings),
     .target(
       name: "ThumbprintNets",
@@ -98,6 +114,10 @@ let package = Package(
         "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "ThumbprintTestKit",
       ],
       path: "Tests/CrashChild",
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ThumbprintClusterTests",
+      dependencies: ["ThumbprintCluster", "ThumbprintSimulation", "ThumbprintCodes"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "ThumbprintCommandsTests",

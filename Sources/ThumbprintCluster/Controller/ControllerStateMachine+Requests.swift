@@ -1,0 +1,99 @@
+import ThumbprintCodes
+
+extension ControllerStateMachine {
+  /// Puts what operators asked for into the draft; what cannot be is answered at once.
+  mutating func settleRequests(
+    _ draft: inout Draft, now: MonotonicInstant
+  ) -> [ControllerAction] {
+    var actions: [ControllerAction] = []
+    for pending in requests {
+      do throws(ClusterError) {
+        let reply = try apply(pending, &draft, now: now)
+        draft.answers.append((pending.id, reply))
+      } catch {
+        actions.append(.answer(pending.id, .failure(error)))
+      }
+    }
+    requests = []
+    return actions
+  }
+
+  private mutating func apply(
+    _ pending: PendingRequest, _ draft: inout Draft, now: MonotonicInstant
+  ) throws(ClusterError) -> ControllerReply {
+    switch pending.request {
+    case .createCollection(let entry):
+      return try create(entry, pending, &draft, now: now)
+    case .dropCollection(let name):
+      let id = try collection(name, draft.map).id
+      try draft.require([.dropCollection(id)])
+    case .setReplicationFactor(let name, let count):
+      let id = try collection(name, draft.map).id
+      try draft.require([.setReplicationFactor(id, count)])
+    case .rebalance(let isDryRun):
+      var placement = placement(draft.map, now: now)
+      let plan = placement.rebalance()
+      if !isDryRun { try draft.require(plan.steps.map { .queueMove($0.move) }) }
+      return .plan(plan)
+    case .setDraining(let name, let isDraining):
+      try draft.require([.setWorkerState(name, isDraining ? .draining : .active)])
+    case .removeWorker(let name):
+      guard !isLive(name, now: now) || map.workers[name]?.state == .draining else {
+        throw ClusterError(
+          .conflict, "worker \(name) is there and takes replicas", hint: "drain it first")
+      }
+      try draft.require([.removeWorker(name)])
+    case .abortMove(let id):
+      guard let move = draft.map.moves[id] else {
+        throw ClusterError(.notFound, "there is no move \(id)")
+      }
+      try draft.abort(id, move)
+      draft.notices.append(.moveAborted(id, move, "asked for"))
+    case .setSettings(let new):
+      try draft.require([.setSettings(new)])
+    }
+    return .done
+  }
+
+  private func collection(
+    _ name: String, _ map: ClusterMap
+  ) throws(ClusterError) -> (id: CollectionID, entry: CollectionEntry) {
+    guard let found = map.collection(named: name) else {
+      throw ClusterError(.notFound, "there is no collection '\(name)'")
+    }
+    return found
+  }
+
+  private func create(
+    _ entry: CollectionEntry, _ pending: PendingRequest, _ draft: inout Draft,
+    now: MonotonicInstant
+  ) throws(ClusterError) -> ControllerReply {
+    try entry.validate()
+    var placement = placement(draft.map, now: now)
+    let workers = try placement.placeNew(
+      shardCount: entry.shardCount, replicationFactor: entry.replicationFactor)
+    guard workers.allSatisfy({ $0.count == entry.replicationFactor }) else {
+      let count = workers.map(\.count).min() ?? 0
+      throw ClusterError(
+        .unavailable,
+        "\(entry.replicationFactor) replicas need as many workers with room, "
+          + "and there are \(count)", hint: "start more workers, or ask for fewer replicas")
+    }
+    var random = SplitMix64(seed: pending.seed)
+    let change = ClusterMapChange.createCollection(
+      pending.collection, entry, placement: workers,
+      permutationSeeds: workers.map { _ in random.next() })
+    try draft.require([change])
+    return .created(pending.collection)
+  }
+}
+
+extension ControllerStateMachine.Draft {
+  /// Applies all changes or none.
+  mutating func require(_ changes: [ClusterMapChange]) throws(ClusterError) {
+    var copy = map
+    for change in changes { try copy.apply(change) }
+    isChanged = isChanged || !changes.isEmpty
+    map = copy
+  }
+}
