@@ -17,6 +17,7 @@ let package = Package(
     .library(name: "ThumbprintCluster", targets: ["ThumbprintCluster"]),
     .library(name: "ThumbprintNets", targets: ["ThumbprintNets"]),
     .library(name: "ThumbprintImages", targets: ["ThumbprintImages"]),
+    .library(name: "ThumbprintScenes", targets: ["ThumbprintScenes"]),
     .library(name: "ThumbprintCoding", targets: ["ThumbprintCoding"]),
     .executable(name: "thumbprint", targets: ["thumbprint"]),
     .executable(name: "thumbprint-simulate", targets: ["thumbprint-simulate"]),
@@ -72,14 +73,19 @@ let package = Package(
       dependencies: ["CPNG", "CJPEG"],
       swiftSettings: swiftSettings),
     .target(
+      name: "ThumbprintScenes",
+      dependencies: ["ThumbprintImages", "ThumbprintCodes"],
+      swiftSettings: swiftSettings),
+    .target(
       name: "ThumbprintCoding",
-      dependencies: ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes"],
+      dependencies: ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes", "CXXHash"],
       swiftSettings: swiftSettings),
     // The commands are a library, so that tests reach their parsing and their texts.
     .target(
       name: "ThumbprintCommands",
       dependencies: [
         "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "CXXHash",
+        "ThumbprintScenes", "ThumbprintCoding", "ThumbprintNets", "ThumbprintImages",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
@@ -140,6 +146,10 @@ let package = Package(
     .testTarget(
       name: "ThumbprintImagesTests",
       dependencies: ["ThumbprintImages", "ThumbprintCodes", "CJPEG"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ThumbprintScenesTests",
+      dependencies: ["ThumbprintScenes", "ThumbprintImages"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "ThumbprintCodingTests",

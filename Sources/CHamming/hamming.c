@@ -32,6 +32,7 @@ int tp_level_available(int level) {
     case TP_LEVEL_AVX512:
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+             __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("bmi2") &&
              __builtin_cpu_supports("avx512vpopcntdq") && __builtin_cpu_supports("popcnt");
     default: break;
   }
@@ -100,6 +101,16 @@ size_t tp_select16(const uint16_t *values, size_t count, unsigned bound, uint32_
 size_t tp_select(const uint8_t *values, size_t count, unsigned bound, uint32_t first,
                  uint32_t *out) {
   return kernels()->select(values, count, bound, first, out);
+}
+
+size_t tp_select_values(const uint8_t *values, size_t count, unsigned bound, unsigned first,
+                        uint16_t *out, uint8_t *kept) {
+  return kernels()->select_values(values, count, bound, first, out, kept);
+}
+
+size_t tp_filter(const uint16_t *rows, const uint8_t *values, size_t count, unsigned bound,
+                 uint32_t first, uint32_t *positions, uint16_t *partials) {
+  return kernels()->filter(rows, values, count, bound, first, positions, partials);
 }
 
 size_t tp_refine(const void *query, size_t width, const void *base, size_t stride,

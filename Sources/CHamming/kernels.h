@@ -13,6 +13,9 @@ typedef struct {
   void (*scan_split)(const void *, const uint8_t *, const uint8_t *, size_t, uint16_t *);
   size_t (*select)(const uint8_t *, size_t, unsigned, uint32_t, uint32_t *);
   size_t (*select16)(const uint16_t *, size_t, unsigned, uint32_t, uint32_t *);
+  size_t (*select_values)(const uint8_t *, size_t, unsigned, unsigned, uint16_t *, uint8_t *);
+  size_t (*filter)(const uint16_t *, const uint8_t *, size_t, unsigned, uint32_t, uint32_t *,
+                   uint16_t *);
   size_t (*refine)(const void *, size_t, const void *, size_t, uint32_t *, uint16_t *, size_t,
                    unsigned);
   size_t (*finish)(const void *, const uint8_t **, uint32_t *, uint16_t *, size_t, unsigned,

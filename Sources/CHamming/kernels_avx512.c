@@ -6,8 +6,10 @@
 
 #define TP_NAME(x) tp_avx512_##x
 #define TP_TARGET \
-  __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vpopcntdq,popcnt")))
+  __attribute__((              \
+      target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi2,avx512vpopcntdq,popcnt,bmi2")))
 #define TP_OWN_SCANS
+#define TP_OWN_REFINE32
 
 TP_TARGET static inline __m512i counts(__m512i query, const void *p) {
   return _mm512_popcnt_epi64(_mm512_xor_si512(query, _mm512_loadu_si512(p)));
@@ -65,16 +67,32 @@ TP_TARGET static inline __m512i eight32(__m512i q, const uint8_t *p) {
   return _mm512_add_epi64(_mm512_shuffle_i64x2(a, b, 0x88), _mm512_shuffle_i64x2(a, b, 0xdd));
 }
 
+// a | b << shift | c << 2 * shift
+TP_TARGET static inline __m512i join3(__m512i a, __m512i b, __m512i c, unsigned shift) {
+  return _mm512_ternarylogic_epi64(a, _mm512_slli_epi64(b, shift),
+                                   _mm512_slli_epi64(c, 2 * shift), 0xfe);
+}
+
+// Sixteen distances: each word of a register counts at most 64, so that eight registers fit the
+// bytes of one, and lanes, which are slow to move, are added for all codes at once.
+TP_TARGET static inline __m128i sixteen32(__m512i q, const uint8_t *p) {
+  __m512i low = join3(counts(q, p), counts(q, p + 64), counts(q, p + 128), 8);
+  __m512i middle = join3(counts(q, p + 192), counts(q, p + 256), counts(q, p + 320), 8);
+  __m512i high = _mm512_or_si512(counts(q, p + 384), _mm512_slli_epi64(counts(q, p + 448), 8));
+  __m512i all = join3(low, middle, high, 24);
+  // Byte r of lane l: word l % 4 of code 2 * r + l / 4. The sum of the last two words may be 256.
+  all = _mm512_adds_epu8(all, _mm512_permutex_epi64(all, 0x4e));
+  all = _mm512_adds_epu8(all, _mm512_shuffle_epi32(all, 0x4e));
+  return _mm_unpacklo_epi8(_mm512_castsi512_si128(all), _mm512_extracti64x2_epi64(all, 2));
+}
+
 TP_TARGET static void TP_NAME(scan32)(const void *query, const void *codes, size_t count,
                                       uint8_t *distances) {
   const uint8_t *p = codes;
   const __m512i q = _mm512_broadcast_i64x4(_mm256_loadu_si256(query));
-  const __m512i order = _mm512_setr_epi64(0, 2, 1, 3, 4, 6, 5, 7);
   size_t i = 0;
-  for (; i + 8 <= count; i += 8, p += 256) {
-    __m512i sums = eight32(q, p);
-    _mm_storel_epi64((__m128i *)(distances + i),
-                     _mm512_cvtusepi64_epi8(_mm512_permutexvar_epi64(order, sums)));
+  for (; i + 16 <= count; i += 16, p += 512) {
+    _mm_storeu_si128((__m128i *)(distances + i), sixteen32(q, p));
   }
   for (; i < count; i++, p += 32) {
     uint32_t d = TP_NAME(d32)(query, p);
@@ -123,25 +141,38 @@ TP_TARGET static void TP_NAME(scan_split)(const void *query, const uint8_t *sket
   }
 }
 
+// Writes first + lanes[k] for k < count, the lanes being bytes.
+TP_TARGET static inline void store_rows(__m512i lanes, unsigned count, uint32_t first,
+                                        uint32_t *out) {
+  const __m512i base = _mm512_set1_epi32((int)first);
+  __m512i row = _mm512_add_epi32(_mm512_cvtepu8_epi32(_mm512_castsi512_si128(lanes)), base);
+  _mm512_mask_storeu_epi32(out, (__mmask16)_bzhi_u32(0xffff, count), row);
+  if (count <= 16) return;
+  // Rare where the values sought are.
+  uint8_t more[64];
+  _mm512_storeu_si512(more, lanes);
+  for (unsigned k = 16; k < count; k++) out[k] = first + more[k];
+}
+
+TP_TARGET static inline __m512i lane_numbers(void) {
+  const __m512i four = _mm512_set1_epi32(0x03020100);
+  const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  return _mm512_add_epi8(four, _mm512_mullo_epi32(lanes, _mm512_set1_epi32(0x04040404)));
+}
+
 TP_TARGET static size_t TP_NAME(select16)(const uint16_t *values, size_t count, unsigned bound,
                                           uint32_t first, uint32_t *out) {
   const __m512i limit = _mm512_set1_epi16((short)(bound > 65535 ? 65535 : bound));
-  const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const __m512i numbers = lane_numbers();
   size_t found = 0;
   for (size_t i = 0; i < count; i += 32) {
     uint32_t inside = count - i >= 32 ? ~0u : (1u << (count - i)) - 1;
     __m512i v = _mm512_maskz_loadu_epi16(inside, values + i);
     uint32_t hits = _mm512_mask_cmple_epu16_mask(inside, v, limit);
     if (!hits) continue;
-    __m512i row = _mm512_add_epi32(lanes, _mm512_set1_epi32((int)(first + (uint32_t)i)));
-    for (int half = 0; half < 2; half++, hits >>= 16) {
-      __mmask16 mask = (__mmask16)hits;
-      unsigned n = (unsigned)__builtin_popcount(mask);
-      _mm512_mask_storeu_epi32(out + found, (__mmask16)((1u << n) - 1),
-                               _mm512_maskz_compress_epi32(mask, row));
-      found += n;
-      row = _mm512_add_epi32(row, _mm512_set1_epi32(16));
-    }
+    unsigned n = (unsigned)__builtin_popcount(hits);
+    store_rows(_mm512_maskz_compress_epi8(hits, numbers), n, first + (uint32_t)i, out + found);
+    found += n;
   }
   return found;
 }
@@ -149,25 +180,112 @@ TP_TARGET static size_t TP_NAME(select16)(const uint16_t *values, size_t count, 
 TP_TARGET static size_t TP_NAME(select)(const uint8_t *values, size_t count, unsigned bound,
                                         uint32_t first, uint32_t *out) {
   const __m512i limit = _mm512_set1_epi8((char)(bound > 255 ? 255 : bound));
-  const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const __m512i numbers = lane_numbers();
   size_t found = 0;
   for (size_t i = 0; i < count; i += 64) {
     uint64_t inside = count - i >= 64 ? ~0ull : (1ull << (count - i)) - 1;
     __m512i v = _mm512_maskz_loadu_epi8(inside, values + i);
     uint64_t hits = _mm512_mask_cmple_epu8_mask(inside, v, limit);
     if (!hits) continue;
-    // Hits are rare enough to skip most runs of 64, and too many to branch on each.
-    __m512i row = _mm512_add_epi32(lanes, _mm512_set1_epi32((int)(first + (uint32_t)i)));
-    for (int quarter = 0; quarter < 4; quarter++, hits >>= 16) {
-      __mmask16 mask = (__mmask16)hits;
-      unsigned n = (unsigned)__builtin_popcount(mask);
-      _mm512_mask_storeu_epi32(out + found, (__mmask16)((1u << n) - 1),
-                               _mm512_maskz_compress_epi32(mask, row));
-      found += n;
-      row = _mm512_add_epi32(row, _mm512_set1_epi32(16));
-    }
+    unsigned n = (unsigned)__builtin_popcountll(hits);
+    store_rows(_mm512_maskz_compress_epi8(hits, numbers), n, first + (uint32_t)i, out + found);
+    found += n;
   }
   return found;
+}
+
+TP_TARGET static size_t TP_NAME(select_values)(const uint8_t *values, size_t count,
+                                               unsigned bound, unsigned first, uint16_t *out,
+                                               uint8_t *kept) {
+  const __m512i limit = _mm512_set1_epi8((char)(bound > 255 ? 255 : bound));
+  const __m512i numbers = lane_numbers();
+  size_t found = 0;
+  for (size_t i = 0; i < count; i += 64) {
+    uint64_t inside = count - i >= 64 ? ~0ull : (1ull << (count - i)) - 1;
+    __m512i v = _mm512_maskz_loadu_epi8(inside, values + i);
+    uint64_t hits = _mm512_mask_cmple_epu8_mask(inside, v, limit);
+    if (!hits) continue;
+    unsigned n = (unsigned)__builtin_popcountll(hits);
+    const __m512i base = _mm512_set1_epi16((short)(first + i));
+    __m512i lanes = _mm512_maskz_compress_epi8(hits, numbers);
+    __m512i low = _mm512_cvtepu8_epi16(_mm512_castsi512_si256(lanes));
+    _mm512_mask_storeu_epi16(out + found, _bzhi_u32(~0u, n), _mm512_add_epi16(low, base));
+    if (n > 32) {
+      __m512i high = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(lanes, 1));
+      _mm512_mask_storeu_epi16(out + found + 32, _bzhi_u32(~0u, n - 32),
+                               _mm512_add_epi16(high, base));
+    }
+    _mm512_mask_storeu_epi8(kept + found, _bzhi_u64(~0ull, n),
+                            _mm512_maskz_compress_epi8(hits, v));
+    found += n;
+  }
+  return found;
+}
+
+TP_TARGET static size_t TP_NAME(filter)(const uint16_t *rows, const uint8_t *values, size_t count,
+                                        unsigned bound, uint32_t first, uint32_t *positions,
+                                        uint16_t *partials) {
+  const __m128i limit = _mm_set1_epi8((char)(bound > 255 ? 255 : bound));
+  const __m512i base = _mm512_set1_epi32((int)first);
+  size_t found = 0;
+  for (size_t i = 0; i < count; i += 16) {
+    __mmask16 inside = (__mmask16)_bzhi_u32(0xffff, count - i >= 16 ? 16 : (unsigned)(count - i));
+    __m128i v = _mm_maskz_loadu_epi8(inside, values + i);
+    __mmask16 hits = _mm_mask_cmple_epu8_mask(inside, v, limit);
+    if (!hits) continue;
+    unsigned n = (unsigned)__builtin_popcount(hits);
+    __mmask16 out = (__mmask16)_bzhi_u32(0xffff, n);
+    __m256i row = _mm256_maskz_compress_epi16(hits, _mm256_maskz_loadu_epi16(inside, rows + i));
+    __m256i partial = _mm256_maskz_compress_epi16(hits, _mm256_cvtepu8_epi16(v));
+    _mm512_mask_storeu_epi32(positions + found, out,
+                             _mm512_add_epi32(_mm512_cvtepu16_epi32(row), base));
+    _mm256_mask_storeu_epi16(partials + found, out, partial);
+    found += n;
+  }
+  return found;
+}
+
+// Two codes of 32 bytes.
+TP_TARGET static inline __m512i two32(const uint8_t *a, const uint8_t *b) {
+  return _mm512_inserti64x4(
+      _mm512_castsi256_si512(_mm256_loadu_si256((const __m256i *)a)),
+      _mm256_loadu_si256((const __m256i *)b), 1);
+}
+
+// Narrows the first multiple of eight candidates by 32 bytes, eight at a time; returns how many
+// were kept of how many were seen.
+TP_TARGET static size_t TP_NAME(refine32)(const void *query, const uint8_t *base, size_t stride,
+                                          uint32_t *positions, uint16_t *partials, size_t count,
+                                          unsigned bound, size_t *seen) {
+  enum { ahead = 32 };
+  const __m512i q = _mm512_broadcast_i64x4(_mm256_loadu_si256(query));
+  const __m512i order = _mm512_setr_epi64(0, 2, 1, 3, 4, 6, 5, 7);
+  const __m128i limit = _mm_set1_epi16((short)(bound > 65535 ? 65535 : bound));
+  size_t kept = 0, i = 0;
+  for (; i + 8 <= count; i += 8) {
+    if (i + ahead + 8 <= count) {
+      for (int k = 0; k < 8; k++) __builtin_prefetch(base + stride * positions[i + ahead + k]);
+    }
+    const uint8_t *p[8];
+    for (int k = 0; k < 8; k++) p[k] = base + stride * (size_t)positions[i + k];
+    __m512i a = pairs(_mm512_popcnt_epi64(_mm512_xor_si512(q, two32(p[0], p[1]))),
+                      _mm512_popcnt_epi64(_mm512_xor_si512(q, two32(p[2], p[3]))));
+    __m512i b = pairs(_mm512_popcnt_epi64(_mm512_xor_si512(q, two32(p[4], p[5]))),
+                      _mm512_popcnt_epi64(_mm512_xor_si512(q, two32(p[6], p[7]))));
+    __m512i sums = _mm512_add_epi64(_mm512_shuffle_i64x2(a, b, 0x88),
+                                    _mm512_shuffle_i64x2(a, b, 0xdd));
+    __m128i partial =
+        _mm_add_epi16(_mm512_cvtepi64_epi16(_mm512_permutexvar_epi64(order, sums)),
+                      _mm_loadu_si128((const __m128i *)(partials + i)));
+    __mmask8 stays = _mm_cmple_epu16_mask(partial, limit);
+    // Whole registers are stored: what lies behind those kept has been read.
+    __m256i row = _mm256_loadu_si256((const __m256i *)(positions + i));
+    _mm256_storeu_si256((__m256i *)(positions + kept), _mm256_maskz_compress_epi32(stays, row));
+    _mm_storeu_si128((__m128i *)(partials + kept), _mm_maskz_compress_epi16(stays, partial));
+    kept += (size_t)__builtin_popcount(stays);
+  }
+  *seen = i;
+  return kept;
 }
 
 // Row i as eight registers: sketch and second together, then the seven of the rest.

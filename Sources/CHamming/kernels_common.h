@@ -71,6 +71,30 @@ TP_TARGET static size_t TP_NAME(select)(const uint8_t *values, size_t count, uns
   return found;
 }
 
+TP_TARGET static size_t TP_NAME(select_values)(const uint8_t *values, size_t count,
+                                               unsigned bound, unsigned first, uint16_t *out,
+                                               uint8_t *kept) {
+  size_t found = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (values[i] > bound) continue;
+    out[found] = (uint16_t)(first + i);
+    kept[found++] = values[i];
+  }
+  return found;
+}
+
+TP_TARGET static size_t TP_NAME(filter)(const uint16_t *rows, const uint8_t *values, size_t count,
+                                        unsigned bound, uint32_t first, uint32_t *positions,
+                                        uint16_t *partials) {
+  size_t found = 0;
+  for (size_t i = 0; i < count; i++) {
+    positions[found] = first + rows[i];
+    partials[found] = values[i];
+    found += values[i] <= bound;
+  }
+  return found;
+}
+
 TP_TARGET static void TP_NAME(scan_rows_pair)(
     const void *query0, const void *query1, const uint8_t *sketches, const uint8_t *seconds,
     const uint8_t *rests, size_t count, const unsigned bounds[2], uint32_t first, uint32_t *rows,
@@ -101,13 +125,18 @@ TP_TARGET static size_t TP_NAME(refine)(const void *query, size_t width, const v
                                         size_t stride, uint32_t *positions, uint16_t *partials,
                                         size_t count, unsigned bound) {
   const uint8_t *p = base;
-  size_t kept = 0;
+  size_t kept = 0, first = 0;
   size_t ahead = TP_NAME(ahead);
   for (size_t i = 0; i < count && i < ahead; i++) {
     __builtin_prefetch(p + stride * positions[i]);
   }
+#ifdef TP_OWN_REFINE32
+  if (width == 32) {
+    kept = TP_NAME(refine32)(query, p, stride, positions, partials, count, bound, &first);
+  }
+#endif
 #define TP_REFINE(D)                                                                       \
-  for (size_t i = 0; i < count; i++) {                                                     \
+  for (size_t i = first; i < count; i++) {                                                 \
     if (i + ahead < count) __builtin_prefetch(p + stride * positions[i + ahead]);          \
     uint32_t position = positions[i];                                                      \
     uint32_t sum = partials[i] + D(query, p + stride * (size_t)position);                  \
@@ -189,6 +218,8 @@ static const tp_kernels TP_NAME(kernels) = {
     .scan_split = TP_NAME(scan_split),
     .select = TP_NAME(select),
     .select16 = TP_NAME(select16),
+    .select_values = TP_NAME(select_values),
+    .filter = TP_NAME(filter),
     .refine = TP_NAME(refine),
     .finish = TP_NAME(finish),
     .scan_rows = TP_NAME(scan_rows),

@@ -2,13 +2,17 @@
 public struct CodingError: Error, Sendable, CustomStringConvertible {
   /// The kind of failure, for programs.
   public struct Code: Hashable, Sendable, CustomStringConvertible {
-    private enum Kind: String { case invalidRecipe, noPictures, malformedModel, diverged }
+    private enum Kind: String {
+      case invalidRecipe, noPictures, invalidSet, malformedModel, diverged
+    }
     private let kind: Kind
 
     /// A recipe asks for what cannot be trained.
     public static let invalidRecipe = Code(kind: .invalidRecipe)
     /// There are too few pictures.
     public static let noPictures = Code(kind: .noPictures)
+    /// A set of pictures is not laid out in groups or classes.
+    public static let invalidSet = Code(kind: .invalidSet)
     /// A model file is not one of this version, or contradicts itself.
     public static let malformedModel = Code(kind: .malformedModel)
     /// Training left the finite numbers.

@@ -53,6 +53,21 @@ public struct Thumbnails: Sendable {
     }
   }
 
+  /// Turns pictures in CNHW order left to right where `isMirrored` says so.
+  package static func mirror(
+    _ samples: UnsafeMutablePointer<Float>, imageCount: Int, where isMirrored: (Int) -> Bool
+  ) {
+    for image in 0..<imageCount where isMirrored(image) {
+      for channel in 0..<3 {
+        let plane = samples + (channel * imageCount + image) * pixelCount
+        for row in 0..<side {
+          var pixels = UnsafeMutableBufferPointer(start: plane + row * side, count: side)
+          pixels.reverse()
+        }
+      }
+    }
+  }
+
   /// Adds pictures given in CNHW order over −1...1, clamped and rounded.
   mutating func append(_ source: UnsafePointer<Float>, imageCount: Int) {
     planes.reserveCapacity(planes.count + imageCount * Self.byteCount)

@@ -12,7 +12,7 @@ extension CommandError {
     case let error as CodedDatasetError: self.init(error)
     default:
       self =
-        Self.parsing(error)
+        Self.coding(error) ?? Self.parsing(error)
         ?? CommandError(
           .internalError, "\(error)",
           hint: "this is a defect of thumbprint: please report it with the command you ran")

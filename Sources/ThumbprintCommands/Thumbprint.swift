@@ -32,6 +32,12 @@ struct Thumbprint: ParsableCommand {
             StatsCommand.self, VerifyCommand.self, CheckCommand.self, SealCommand.self,
             CompactCommand.self,
           ]),
+        CommandGroup(
+          name: "Coding",
+          subcommands: [
+            EncodeCommand.self, DecodeCommand.self, TrainGroup.self, EvaluateGroup.self,
+            ViewsCommand.self, ScenesCommand.self, ModelGroup.self,
+          ]),
         CommandGroup(name: "Measuring", subcommands: [BenchGroup.self]),
       ])
   }

@@ -21,6 +21,9 @@ final class SearchScratch {
   let votes = Buffer<UInt8>(0)
   /// Sketch distances of the rows in the pool, which are in `firsts`.
   let poolPartials = Buffer<UInt16>(0)
+  /// The rows nearest to the query by their sketches, and the distances of those.
+  let nearRows = Buffer<UInt16>(0)
+  let nearPartials = Buffer<UInt8>(0)
   /// Distances over 16 or 32 bytes.
   let distances = Buffer<UInt8>(0)
   /// Candidates: positions, bits differing so far, addresses of the last 448 bytes.

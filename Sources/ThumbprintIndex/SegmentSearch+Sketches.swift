@@ -18,7 +18,7 @@ extension SegmentSearch {
     return expected.width
   }
 
-  private mutating func countSketchArm() {
+  mutating func countSketchArm() {
     certificate.arms[.sketches, default: 0] += 1
     certificate.missProbability += plan.chance(perAnswer: plan.sketchMiss)
   }
@@ -99,7 +99,7 @@ extension SegmentSearch {
   /// Keeps the sketch distance of every row, and compares the rows nearest by it: the k-th of
   /// those is a bound, near to the true one wherever sketches tell anything at all.
   mutating func runSeed() {
-    beginSeed(keepsDistances: true)
+    beginSeed()
     let chunk = SearchScratch.chunkSize
     for low in stride(from: 0, to: segment.rowCount, by: chunk) {
       seed(low: low, size: min(chunk, segment.rowCount - low))
@@ -107,13 +107,13 @@ extension SegmentSearch {
     endSeed()
   }
 
-  private var poolTarget: Int { Self.poolSize + 4 * min(plan.answerCount, 1024) }
+  /// Rows compared for a bound.
+  var poolTarget: Int { Self.poolSize + 4 * min(plan.answerCount, 1024) }
 
-  mutating func beginSeed(keepsDistances: Bool) {
+  private mutating func beginSeed() {
     certificate.sketchesRead += segment.rowCount
     certificate.predictedNanoseconds += costs.scan(width: 32, count: segment.rowCount)
-    self.keepsDistances = keepsDistances
-    scratch.distances.reserve(keepsDistances ? segment.rowCount : SearchScratch.chunkSize)
+    scratch.distances.reserve(segment.rowCount)
     scratch.firsts.reserve(4 * poolTarget + SearchScratch.chunkSize)
     scratch.poolPartials.reserve(scratch.firsts.capacity)
     poolCount = 0
@@ -121,8 +121,8 @@ extension SegmentSearch {
   }
 
   /// Reads the sketches of a chunk; those nearest so far stay in the pool.
-  mutating func seed(low: Int, size: Int) {
-    let distances = scratch.distances.base + (keepsDistances ? low : 0)
+  private mutating func seed(low: Int, size: Int) {
+    let distances = scratch.distances.base + low
     tp_scan32(queryBytes, resident.sketches.base + 32 * low, size, distances)
     let pool = scratch.firsts.base
     let partials = scratch.poolPartials.base
@@ -136,7 +136,7 @@ extension SegmentSearch {
     }
   }
 
-  mutating func endSeed() {
+  private mutating func endSeed() {
     cutPool()
     scratch.reserveCandidates(max(poolCount, 2 * SearchScratch.chunkSize))
     scratch.positions.base.update(from: scratch.firsts.base, count: poolCount)

@@ -19,11 +19,9 @@ struct SegmentSearch {
   var isProbe = false
   /// What tables or clusters met without keeping the promise: matches, though perhaps not all.
   var probed: TopMatches?
-  /// Rows in the pool of a search for a bound, the sketch distance up to which more enter, and
-  /// whether the distances of all rows are kept.
+  /// Rows in the pool of a search for a bound, and the sketch distance up to which more enter.
   var poolCount = 0
   var poolLimit: UInt32 = 255
-  var keepsDistances = true
 
   init(
     _ segment: Segment, plan: QueryPlan, scratch: SearchScratch, costs: CostModel,

@@ -52,7 +52,7 @@ public struct NetworkSpec: Codable, Sendable, Equatable {
 public enum NetworkLimits {
   public static let layerCountMax = 256
   public static let channelCountMax = 65_536
-  public static let kernelMax = 31
+  public static let kernelMax = 32
   public static let strideMax = 16
   /// Rows or columns of an input or of any layer's output.
   public static let sideMax = 4_096

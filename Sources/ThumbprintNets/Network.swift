@@ -26,6 +26,14 @@ public struct Network: Sendable {
   ///   - threadCount: The most threads used; it does not change the answer.
   /// - Returns: NCHW of ``NetworkPlan/output``.
   public func apply(to input: Tensor, threadCount: Int = 1) -> Tensor {
+    apply(to: input, threadCount: threadCount) { imageCountMax in
+      Workspace(plan, imageCountMax: imageCountMax, isTraining: false)
+    }
+  }
+
+  func apply(
+    to input: Tensor, threadCount: Int, _ makeWorkspace: (_ imageCountMax: Int) -> Workspace
+  ) -> Tensor {
     let shape = plan.spec.input
     precondition(
       input.shape.count == 4 && Array(input.shape.dropFirst()) == shape.extents,
@@ -36,7 +44,7 @@ public struct Network: Sendable {
     var values = [Float](repeating: 0, count: imageCount * output.count)
     let workers = max(1, min(threadCount, sliceCount))
     let workspaces = (0..<workers).map { _ in
-      Workspace(plan, imageCountMax: min(imageCount, Self.sliceImageCount), isTraining: false)
+      makeWorkspace(min(imageCount, Self.sliceImageCount))
     }
     input.values.withUnsafeBufferPointer { source in
       values.withUnsafeMutableBufferPointer { target in

@@ -47,6 +47,22 @@ public final class NetworkPlan: Sendable {
   }
 }
 
+extension NetworkPlan {
+  /// Multiplications of one image in convolutions and fully connected layers, done plainly.
+  public var multiplicationCount: Int {
+    layers.reduce(0) { sum, layer in
+      switch layer {
+      case let layer as ConvolutionLayer:
+        sum + layer.output.count * layer.unfolding.matrixRows
+      case let layer as TransposedConvolutionLayer:
+        sum + layer.input.count * layer.unfolding.matrixRows
+      case let layer as FullyConnectedLayer: sum + layer.input.count * layer.output.count
+      default: sum
+      }
+    }
+  }
+}
+
 /// Turns specs into layers and hands out the places of their weights.
 private struct LayerBuilder {
   var parameters = ParameterLayout()

@@ -20,10 +20,14 @@ import Testing
     ("thumbprint-simulate", ["ThumbprintSimulation"]),
     ("ThumbprintNets", ["ThumbprintCodes", "COpenBLAS"]),
     ("ThumbprintImages", ["CPNG", "CJPEG"]),
-    ("ThumbprintCoding", ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes"]),
+    ("ThumbprintScenes", ["ThumbprintImages", "ThumbprintCodes"]),
+    ("ThumbprintCoding", ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes", "CXXHash"]),
     (
       "ThumbprintCommands",
-      ["ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "CXXHash", "ArgumentParser"]
+      [
+        "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "ThumbprintCoding",
+        "ThumbprintNets", "ThumbprintImages", "ThumbprintScenes", "CXXHash", "ArgumentParser",
+      ]
     ),
     ("thumbprint", ["ThumbprintCommands"]),
     ("ThumbprintTestKit", ["ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes"]),

@@ -110,13 +110,45 @@ import ThumbprintTestKit
     }
   }
 
-  @Test(arguments: levels) func narrowingAndFinishing(level: Int32) {
+  /// Values chosen with their rows, and chosen from once more.
+  @Test(arguments: levels) func selectionsOfValues(level: Int32) {
     at(level) {
-      let rowCount = 300
+      let values = bytes(1000, seed: 13)
+      for count in [0, 1, 15, 16, 17, 63, 64, 65, 1000] {
+        for bound in [0, 17, 128, 200, 255, 300] as [UInt32] {
+          // What is behind the room asked for stays as it is.
+          var rows = [UInt16](repeating: 7, count: count + 1)
+          var kept = [UInt8](repeating: 7, count: count + 1)
+          let expected = (0..<count).filter { UInt32(values[$0]) <= bound }
+          let found = tp_select_values(values, count, bound, 64_000, &rows, &kept)
+          #expect(rows.prefix(found).map(Int.init) == expected.map { $0 + 64_000 })
+          #expect(Array(kept.prefix(found)) == expected.map { values[$0] })
+          #expect(rows.dropFirst(found).allSatisfy { $0 == 7 })
+          #expect(kept.dropFirst(found).allSatisfy { $0 == 7 })
+
+          var positions = [UInt32](repeating: 7, count: found + 1)
+          var partials = [UInt16](repeating: 7, count: found + 1)
+          let again = expected.filter { UInt32(values[$0]) <= bound / 2 }
+          let left = tp_filter(
+            rows, kept, found, bound / 2, 1 << 20, &positions, &partials)
+          #expect(positions.prefix(left).map(Int.init) == again.map { $0 + 64_000 + (1 << 20) })
+          #expect(partials.prefix(left).map(Int.init) == again.map { Int(values[$0]) })
+          #expect(positions.last == 7 && partials.last == 7)
+        }
+      }
+    }
+  }
+
+  @Test(arguments: levels) func narrowingAndFinishing(level: Int32) {
+    for rowCount in [1, 10, 12, 13, 100, 300] { narrowAndFinish(level: level, rowCount: rowCount) }
+  }
+
+  private func narrowAndFinish(level: Int32, rowCount: Int) {
+    at(level) {
       let query = bytes(512, seed: 7)
       let codes = bytes(512 * rowCount, seed: 8)
       for width in [16, 32, 64] {
-        var positions = (0..<UInt32(rowCount)).filter { $0 % 3 != 0 }
+        var positions = (0..<UInt32(rowCount)).filter { $0 % 3 != 1 }
         var partials = positions.map { UInt16($0 % 7) }
         let expected = zip(positions, partials).map { position, partial in
           let low = 512 * Int(position)
@@ -139,8 +171,8 @@ import ThumbprintTestKit
           let first = Int(position % 5) + naive(query[..<64], codes[low..<low + 64])
           return (first, first + naive(query[64..<448], codes[low + 64..<low + 448]))
         }
-        let bound64 = sums.map(\.0).sorted()[200]
-        let bound = sums.map(\.1).sorted()[150]
+        let bound64 = sums.map(\.0).sorted()[rowCount * 2 / 3]
+        let bound = sums.map(\.1).sorted()[rowCount / 2]
         var finished = 0
         let count = tp_finish(
           query, &addresses, &positions, &partials, rowCount, UInt32(bound64), UInt32(bound),

@@ -189,6 +189,41 @@ struct Fixture {
     }
   }
 
+  /// A batch reads the sketches once where the first pass gathers all that they do not exclude.
+  @Test func batchesReadSketchesOnce() throws {
+    let fixture = Fixture(.planted, count: 40_000, seed: 21, share: 0.13)
+    let index = try fixture.index(tables: 0)
+    let queries = (0..<40).map {
+      SearchQuery(feature: fixture.codes[900 * $0], extent: .nearest(4))
+    }
+    for (query, answer) in zip(queries, index.snapshot.search(batch: queries)) {
+      #expect(answer.matches == fixture.truth(query))
+      #expect(answer.certificate.arms == [.sketches: 1])
+      #expect(answer.certificate.sketchesRead == fixture.codes.count)
+      #expect(answer.certificate.codesCompared < 1000)
+    }
+  }
+
+  /// Rows that a sample of every tenth says nothing about: far more are near than it promised.
+  @Test(arguments: [0.02, 0.2, 0.3, 0.5])
+  func batchesStandRowsUnlikeTheSample(share: Double) throws {
+    var fixture = Fixture(.planted, count: 20_480, seed: 22)
+    var generator = CodeGenerator(seed: 23)
+    let centre = generator.feature()
+    for row in fixture.codes.indices where row % 10 != 0 {
+      fixture.codes[row] = share == 0.02 ? centre : generator.flipped(centre, share: share)
+    }
+    let index = try fixture.index(tables: 0)
+    let queries = (0..<12).flatMap { i in
+      [SearchQuery.Extent.nearest(1), .nearest(10), .nearest(2000)].map {
+        SearchQuery(feature: generator.flipped(centre, share: 0.02 * Double(i)), extent: $0)
+      }
+    }
+    for (query, answer) in zip(queries, index.snapshot.search(batch: queries)) {
+      #expect(answer.matches == fixture.truth(query), "\(share) \(query.extent)")
+    }
+  }
+
   /// Shards with permutations of their own, some of them not indexed, answer as one.
   @Test(arguments: Fixture.Kind.allCases, [2, 4, 7])
   func shardsAnswerAsOne(kind: Fixture.Kind, shardCount: Int) throws {

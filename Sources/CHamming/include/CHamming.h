@@ -12,7 +12,7 @@ enum {
   TP_LEVEL_PORTABLE = 0,  // any machine
   TP_LEVEL_POPCNT = 1,    // x86-64 with POPCNT
   TP_LEVEL_AVX2 = 2,      // x86-64 with AVX2
-  TP_LEVEL_AVX512 = 3,    // x86-64 with AVX-512 F, BW, VL and VPOPCNTDQ
+  TP_LEVEL_AVX512 = 3,    // x86-64 with AVX-512 F, BW, VL, DQ, VBMI2 and VPOPCNTDQ, and BMI2
   TP_LEVEL_NEON = 4,      // 64-bit ARM
   TP_LEVEL_COUNT = 5
 };
@@ -60,7 +60,17 @@ void tp_order(uint32_t *positions, uint16_t *partials, size_t count, uint32_t *p
 size_t tp_select(const uint8_t *values, size_t count, unsigned bound, uint32_t first,
                  uint32_t *out);
 
-// The same for 16-bit values.
+// The same in 16 bits (first + count is at most 65,536), and appends the values themselves to
+// `kept`.
+size_t tp_select_values(const uint8_t *values, size_t count, unsigned bound, unsigned first,
+                        uint16_t *out, uint8_t *kept);
+
+// Appends first + rows[i] to `positions` and values[i] to `partials` for every i < count with
+// values[i] <= bound; returns how many. Both have room for `count` entries.
+size_t tp_filter(const uint16_t *rows, const uint8_t *values, size_t count, unsigned bound,
+                 uint32_t first, uint32_t *positions, uint16_t *partials);
+
+// As tp_select, for 16-bit values.
 size_t tp_select16(const uint16_t *values, size_t count, unsigned bound, uint32_t first,
                    uint32_t *out);
 

@@ -3,8 +3,10 @@ import ArgumentParser
 struct BenchGroup: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench",
-    abstract: "Measure searching and loading, and make data to do it with.",
-    subcommands: [BenchSearchCommand.self, BenchLoadCommand.self, BenchGenerateGroup.self])
+    abstract: "Measure searching, loading and coding, and make data to do it with.",
+    subcommands: [
+      BenchSearchCommand.self, BenchLoadCommand.self, BenchVGGCommand.self, BenchGenerateGroup.self,
+    ])
 }
 
 struct BenchGenerateGroup: ParsableCommand {

@@ -28,11 +28,13 @@ final class Progress {
 
   /// Notes that `done` of the total are done, and shows it when it is time to.
   ///
-  /// - Parameter total: In place of the total so far, for work that finds out as it goes.
-  func moved(to done: Int, of total: Int? = nil, phase: String? = nil) {
+  /// - Parameters:
+  ///   - total: In place of the total so far, for work that finds out as it goes.
+  ///   - detail: Shown behind the count: how well the work goes.
+  func moved(to done: Int, of total: Int? = nil, phase: String? = nil, detail: String? = nil) {
     if let total { meter.total = total }
     guard style != .silent,
-      let text = meter.moved(to: done, phase: phase, now: Self.now)
+      let text = meter.moved(to: done, phase: phase, detail: detail, now: Self.now)
     else { return }
     switch style {
     case .redrawn:

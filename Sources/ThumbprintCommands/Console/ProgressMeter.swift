@@ -26,9 +26,13 @@ package struct ProgressMeter {
 
   /// Notes that `done` of the total are done.
   ///
-  /// - Parameter phase: What is being done beside counting; a new one is always shown.
+  /// - Parameters:
+  ///   - phase: What is being done beside counting; a new one is always shown.
+  ///   - detail: How well it goes; shown last, but no reason to show anything.
   /// - Returns: What to show, or `nil` when the last text is recent enough.
-  package mutating func moved(to done: Int, phase: String? = nil, now: Double) -> String? {
+  package mutating func moved(
+    to done: Int, phase: String? = nil, detail: String? = nil, now: Double
+  ) -> String? {
     if let last = samples.last, now - last.time >= 0.05 {
       samples.append((now, done))
       while samples.count > 2, samples[1].time < now - Self.window { samples.removeFirst() }
@@ -38,7 +42,8 @@ package struct ProgressMeter {
     }
     shown = now
     shownPhase = phase
-    return text(done: done, phase: phase, now: now)
+    return ([text(done: done, phase: phase, now: now)] + [detail].compactMap(\.self))
+      .joined(separator: ", ")
   }
 
   private func text(done: Int, phase: String?, now: Double) -> String {

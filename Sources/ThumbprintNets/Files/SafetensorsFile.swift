@@ -203,7 +203,7 @@ public final class SafetensorsFile: Sendable {
 }
 
 /// The value of an IEEE 754 half-precision number.
-func float(half bits: UInt16) -> Float {
+package func float(half bits: UInt16) -> Float {
   let sign: Float = bits & 0x8000 == 0 ? 1 : -1
   let exponent = Int(bits >> 10 & 0x1F)
   let fraction = Float(bits & 0x3FF)

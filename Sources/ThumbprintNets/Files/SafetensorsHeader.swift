@@ -90,7 +90,7 @@ struct SafetensorsHeader {
 }
 
 /// At most 80 characters of a text from a file, for messages.
-func clipped(_ text: String) -> String {
+package func clipped(_ text: String) -> String {
   let printable = text.unicodeScalars.prefix(80).map { scalar in
     scalar.properties.generalCategory == .control ? "\u{FFFD}" : String(scalar)
   }.joined()

@@ -1,12 +1,15 @@
 import COpenBLAS
 
-/// The one place that calls OpenBLAS.
+/// The one place that calls OpenBLAS's products (``SymmetricEigenproblem`` calls its LAPACK).
 ///
 /// Rules of use: OpenBLAS runs on one thread per call, whatever the machine, since parallelism is
 /// over images (``Parallel``) and OpenBLAS's own threads spin against ours. The setting is the
 /// process's: the first call makes it.
 package enum BLAS {
   private static let oneThread: Void = openblas_set_num_threads(1)
+
+  /// For what calls OpenBLAS's other routines.
+  static func useOneThread() { _ = oneThread }
 
   /// `c = alpha · op(a) · op(b) + beta · c`, all row-major.
   ///

@@ -30,6 +30,8 @@ struct LayerPass {
   let state: UnsafeMutablePointer<Float>
   /// `nil` for inference.
   let key: PassKey?
+  /// Whether a backward pass may follow.
+  let isTraining: Bool
 }
 
 /// One layer over activations in CNHW order (see ``Unfolding``): a pure function of its input and

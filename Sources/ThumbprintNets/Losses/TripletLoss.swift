@@ -13,14 +13,34 @@ public struct TripletLoss: Sendable {
     case allActive
   }
 
+  /// What is added to the loss so that an index finds the codes with less work.
+  public struct IndexReward: Sendable, Codable, Equatable {
+    /// Times the mean distance between images of one group: the nearer they are, the sooner a search
+    /// may stop.
+    public let tightness: Float
+    /// Times the mean of (1 − 2 d)² over images of different groups: 0 if they all differ in one half
+    /// of their bits. As ‖HHᵀ‖ = ‖HᵀH‖, this is also what balances and decorrelates the bits.
+    public let spread: Float
+
+    public init(tightness: Float, spread: Float) {
+      precondition(tightness >= 0 && spread >= 0, "rewards are not negative")
+      self.tightness = tightness
+      self.spread = spread
+    }
+
+    public static let none = IndexReward(tightness: 0, spread: 0)
+  }
+
   /// In shares of the code's length, `0...1`.
   public let margin: Float
   public let mining: Mining
+  public let reward: IndexReward
 
-  public init(margin: Float, mining: Mining = .hardest) {
+  public init(margin: Float, mining: Mining = .hardest, reward: IndexReward = .none) {
     precondition(margin >= 0 && margin <= 1, "a margin is in 0...1, not \(margin)")
     self.margin = margin
     self.mining = mining
+    self.reward = reward
   }
 
   /// The loss, the share of anchor–positive pairs that violate the margin, and the gradient.
@@ -53,7 +73,10 @@ public struct TripletLoss: Sendable {
           ldc: count)
       }
     }
-    let pull = weights(products, groups: groups, length: length)
+    var pull = weights(products, groups: groups, length: length)
+    if reward != .none {
+      pull.loss += addReward(products, groups: groups, length: length, to: &pull.weights)
+    }
     // d = (K − p) / 2K; the gradient of p(a, b) with respect to a is b, and to b it is a.
     var gradient = Tensor(shape: codes.shape)
     var symmetric = [Float](repeating: 0, count: count * count)
@@ -71,6 +94,35 @@ public struct TripletLoss: Sendable {
       }
     }
     return (pull.loss, pull.activeShare, gradient)
+  }
+
+  /// Adds the derivatives of ``reward`` by the distances of all ordered pairs; returns its value.
+  private func addReward(
+    _ products: [Float], groups: [Int], length: Float, to weights: inout [Float]
+  ) -> Double {
+    let count = groups.count
+    var (same, different) = (0, 0)
+    for a in 0..<count {
+      for b in 0..<count where a != b {
+        if groups[a] == groups[b] { same += 1 } else { different += 1 }
+      }
+    }
+    let tightness = reward.tightness / Float(max(1, same))
+    let spread = reward.spread / Float(max(1, different))
+    var loss = 0.0
+    for a in 0..<count {
+      for b in 0..<count where a != b {
+        let likeness = products[a * count + b] / length  // 1 − 2 d
+        if groups[a] == groups[b] {
+          loss += Double(tightness * (1 - likeness) / 2)
+          weights[a * count + b] += tightness
+        } else {
+          loss += Double(spread * likeness * likeness)
+          weights[a * count + b] -= 4 * spread * likeness
+        }
+      }
+    }
+    return loss
   }
 
   /// The loss and, for every ordered pair, its derivative by the pair's distance.

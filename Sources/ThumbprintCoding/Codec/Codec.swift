@@ -165,7 +165,7 @@ private final class SliceCoder {
       encoder.input[i] = residual[i] * inverse
     }
     encoder.forward(stage.encoder, imageCount: imageCount)
-    let plane = CodecSpec.bits.planeCount
+    let plane = encoder.plan.output.planeCount
     for image in 0..<imageCount {
       for bit in 0..<CodecSpec.stageBitCount {
         let place = (bit / plane * imageCount + image) * plane + bit % plane
@@ -181,7 +181,7 @@ private final class SliceCoder {
 
   /// Puts one stage's bits of codes before its decoder.
   func setBits(_ number: Int, of codes: ArraySlice<ImageCode>) {
-    let plane = CodecSpec.bits.planeCount
+    let plane = decoder.plan.spec.input.planeCount
     for (image, code) in codes.enumerated() {
       for bit in 0..<CodecSpec.stageBitCount {
         let place = (bit / plane * codes.count + image) * plane + bit % plane

@@ -41,7 +41,12 @@ final class SliceTrainer: @unchecked Sendable {
   ) {
     let key = PassKey(seed: pass.seed, step: pass.step, firstImage: first)
     let sampleCount = imageCount * CodecSpec.picture.count
-    pictures.fill(residuals[0].base, indices: batch[first..<first + imageCount])
+    // Numbers above those of the pictures are their mirror images.
+    let slice = batch[first..<first + imageCount]
+    pictures.fill(residuals[0].base, indices: slice.map { $0 % pictures.count })
+    Thumbnails.mirror(residuals[0].base, imageCount: imageCount) {
+      slice[first + $0] >= pictures.count
+    }
     for number in 0...phase.stages.upperBound {
       advance(
         stages[number], number, imageCount: imageCount,
@@ -55,23 +60,44 @@ final class SliceTrainer: @unchecked Sendable {
     for number in phase.stages.reversed() {
       let stage = stages[number]
       let (encoder, decoder) = (encoders[number], decoders[number])
-      encoder.clearGradients()
+      if phase.encoderRateShare > 0 { encoder.clearGradients() }
       decoder.clearGradients()
       let weight = phase.lossWeights[number - phase.stages.lowerBound]
       let share = 2 * weight / Float(batchSampleCount)
       let rest = residuals[number + 1].base
-      for i in 0..<sampleCount {
-        slope[i] += share * rest[i]
-        decoder.outputGradient[i] = -stage.scale * slope[i]
+      switch phase.objective {
+      case .meanSquaredError: for i in 0..<sampleCount { slope[i] += share * rest[i] }
+      case .meanLogarithm: addLogarithmSlope(share, rest: rest, to: slope)
       }
-      if let bits = decoder.backward(stage.decoder, wantsInputGradient: true) {
+      for i in 0..<sampleCount { decoder.outputGradient[i] = -stage.scale * slope[i] }
+      let bits = decoder.backward(
+        stage.decoder, wantsInputGradient: phase.encoderRateShare > 0)
+      if let bits {
         encoder.outputGradient.update(
           from: bits, count: imageCount * CodecSpec.stageBitCount)
       }
       let wantsMore = number > phase.stages.lowerBound
-      if let below = encoder.backward(stage.encoder, wantsInputGradient: wantsMore) {
+      if bits != nil, let below = encoder.backward(stage.encoder, wantsInputGradient: wantsMore) {
         let inverse = 1 / stage.scale
         for i in 0..<sampleCount { slope[i] += inverse * below[i] }
+      }
+    }
+  }
+
+  /// Adds `share · rest`, for each picture divided by its mean squared error.
+  private func addLogarithmSlope(
+    _ share: Float, rest: UnsafePointer<Float>, to slope: UnsafeMutablePointer<Float>
+  ) {
+    let plane = Thumbnails.pixelCount
+    for image in 0..<imageCount {
+      let places = (0..<CodecSpec.picture.channels).map { ($0 * imageCount + image) * plane }
+      let squares = places.reduce(Float(0)) {
+        $0 + Elementwise.dot(rest + $1, rest + $1, count: plane)
+      }
+      // An error below a grey level counts as one, so that flat pictures do not outweigh all.
+      let mean = max(squares / Float(CodecSpec.picture.count), 4 / (255 * 255))
+      for place in places {
+        for i in place..<place + plane { slope[i] += share / mean * rest[i] }
       }
     }
   }
@@ -106,5 +132,28 @@ final class SliceTrainer: @unchecked Sendable {
       sum += Double(Elementwise.dot(rest, rest, count: slice.count * CodecSpec.picture.count))
     }
     return sum / Double(max(1, indices.count) * CodecSpec.picture.count)
+  }
+
+  /// What goes into a stage for pictures, divided by the stage's scale: rows of 3,072 samples.
+  func residualRows(
+    _ stages: [Codec.Stage], before stage: Int, pictures: Thumbnails, indices: [Int]
+  ) -> [Float] {
+    let sampleCount = CodecSpec.picture.count
+    var rows = [Float](repeating: 0, count: indices.count * sampleCount)
+    for start in stride(from: 0, to: indices.count, by: imageCount) {
+      let slice = indices[start..<min(indices.count, start + imageCount)]
+      pictures.fill(residuals[0].base, indices: slice)
+      for number in 0..<stage {
+        advance(stages[number], number, imageCount: slice.count, key: nil)
+      }
+      rows.withUnsafeMutableBufferPointer { rows in
+        ImageOrder.separate(
+          residuals[stage].base, CodecSpec.picture, imageCount: slice.count,
+          into: rows.baseAddress! + start * sampleCount)
+      }
+    }
+    let inverse = 1 / stages[stage].scale
+    for i in rows.indices { rows[i] *= inverse }
+    return rows
   }
 }

@@ -18,7 +18,12 @@ public struct CodecTrainer {
     public let meanSquaredError: Double
 
     /// The error as a ratio in decibels: of the mean error, before rounding, on training pictures.
-    public var psnr: Double { 10 * log10(4 / max(meanSquaredError, 1e-10)) }
+    public var psnr: Double { Self.psnr(meanSquaredError: meanSquaredError) }
+
+    /// Decibels of a mean squared error over −1...1.
+    public static func psnr(meanSquaredError: Double) -> Double {
+      10 * log10(4 / max(meanSquaredError, 1e-10))
+    }
   }
 
   public let recipe: CodecRecipe
@@ -34,6 +39,8 @@ public struct CodecTrainer {
   private let workers: [SliceTrainer]
   private var order: EpochOrder
   private var gradient: [Float] = []
+  /// A function of the pictures, so not part of checkpoints.
+  private var basis: PrincipalBasis?
 
   /// Prepares a run.
   ///
@@ -77,7 +84,8 @@ public struct CodecTrainer {
         codec.stages, first: first,
         imageCount: min(recipe.sliceImageCount, recipe.batchCount - first))
     }
-    order = EpochOrder(count: pictures.count, seed: seed)
+    order = EpochOrder(
+      count: pictures.count * (recipe.hasMirrorImages ? 2 : 1), seed: seed)
   }
 
   /// The codec as trained so far.
@@ -118,7 +126,7 @@ public struct CodecTrainer {
   public mutating func advance() throws(CodingError) -> Progress {
     precondition(!isFinished, "the recipe has \(recipe.stepCount) steps, and all are done")
     let (number, phase, phaseStep) = place(of: step)
-    if phaseStep == 0 { begin(phase) }
+    if phaseStep == 0 { try begin(phase) }
     let batch = (0..<recipe.batchCount).map { order.index(step * recipe.batchCount + $0) }
     let pass = (seed: seed, step: UInt64(step))
     let (stages, pictures, workers) = (stages, pictures, workers)
@@ -135,7 +143,9 @@ public struct CodecTrainer {
     }
     let rate = phase.schedule.rate(step: phaseStep)
     for stage in phase.stages {
-      update(2 * stage, rate: rate) { $0.encoders[stage] }
+      if phase.encoderRateShare > 0 {
+        update(2 * stage, rate: rate * phase.encoderRateShare) { $0.encoders[stage] }
+      }
       update(2 * stage + 1, rate: rate) { $0.decoders[stage] }
     }
     checkpoint.step += 1
@@ -163,7 +173,7 @@ public struct CodecTrainer {
   }
 
   /// Gives the phase's networks fresh optimisers; measures the scale of a stage that learns alone.
-  private mutating func begin(_ phase: CodecRecipe.Phase) {
+  private mutating func begin(_ phase: CodecRecipe.Phase) throws(CodingError) {
     for stage in phase.stages {
       for part in [2 * stage, 2 * stage + 1] {
         checkpoint.parts[part].optimizer = Adam(
@@ -176,28 +186,22 @@ public struct CodecTrainer {
       stages, before: phase.stages.lowerBound, pictures: pictures, indices: Array(sample))
     checkpoint.extras[0].tensor.values[phase.stages.lowerBound] =
       Float(max(meanSquare, 1e-8).squareRoot())
-  }
-}
-
-/// The order in which a run sees its pictures: each epoch all of them, shuffled anew.
-private struct EpochOrder {
-  private let count: Int
-  private let seed: UInt64
-  private var epoch = -1
-  private var permutation: [Int] = []
-
-  init(count: Int, seed: UInt64) {
-    self.count = count
-    self.seed = seed
+    if recipe.start == .principal { try startFromPrincipalComponents(phase.stages.lowerBound) }
   }
 
-  mutating func index(_ position: Int) -> Int {
-    if position / count != epoch {
-      epoch = position / count
-      permutation = Array(0..<count)
-      var random = NetRandom(seed, 4, UInt64(epoch))
-      random.shuffle(&permutation)
-    }
-    return permutation[position % count]
+  /// Pictures whose residuals decide how a stage starts.
+  private static let startPictureCount = 4_096
+
+  private mutating func startFromPrincipalComponents(_ number: Int) throws(CodingError) {
+    if basis == nil { basis = try PrincipalBasis(pictures, count: recipe.basisCount) }
+    guard let basis else { return }
+    let step = max(1, pictures.count / Self.startPictureCount)
+    let rows = workers[0].residualRows(
+      stages, before: number, pictures: pictures,
+      indices: Array(stride(from: 0, to: pictures.count, by: step)))
+    var stage = stages[number]
+    PrincipalStart(recipe.spec, basis: basis, rows: rows).apply(to: &stage)
+    checkpoint.parts[2 * number].network = stage.encoder
+    checkpoint.parts[2 * number + 1].network = stage.decoder
   }
 }

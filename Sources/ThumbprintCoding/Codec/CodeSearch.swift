@@ -39,7 +39,7 @@ public struct CodeSearch: Sendable {
     of stage: Codec.Stage, _ number: Int, _ workspace: Workspace
   ) -> [Float] {
     let bitCount = CodecSpec.stageBitCount
-    let bitPlane = CodecSpec.bits.planeCount
+    let bitPlane = stage.decoder.plan.spec.input.planeCount
     let sampleCount = CodecSpec.picture.count
     let plane = CodecSpec.picture.planeCount
     let batch = bitCount + 1
@@ -161,7 +161,7 @@ final class CodeSearcher {
     let candidates = candidates(of: number, target: target)
     guard !candidates.isEmpty else { return false }
     let counts = Self.trialBitCounts
-    let bitPlane = CodecSpec.bits.planeCount
+    let bitPlane = stages[number].decoder.plan.spec.input.planeCount
     for (trial, count) in counts.enumerated() {
       var changed = bits[number]
       for bit in candidates.prefix(count) { changed[bit] = -changed[bit] }

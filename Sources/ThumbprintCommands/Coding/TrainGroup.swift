@@ -1,0 +1,8 @@
+import ArgumentParser
+
+struct TrainGroup: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Train the networks that make codes.",
+    subcommands: [TrainCodecCommand.self, TrainCompactCommand.self, TrainFinetuneCommand.self])
+}
