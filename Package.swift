@@ -24,7 +24,11 @@ let package = Package(
     .executable(name: "thumbprint-simulate", targets: ["thumbprint-simulate"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
   targets: [
     // C kernels, and shims without logic for the libraries of the system.
@@ -68,6 +72,20 @@ let package = Package(
     .executableTarget(
       name: "thumbprint-simulate",
       dependencies: ["ThumbprintSimulation"],
+      swiftSettings: swiftSettings),
+    // Workers and coordinators: runs what ThumbprintCluster decides on disks, sockets and threads.
+    .target(
+      name: "ThumbprintServer",
+      dependencies: [
+        "ThumbprintWire", "ThumbprintCluster", "ThumbprintStorage", "ThumbprintIndex",
+        "ThumbprintCodes",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Metrics", package: "swift-metrics"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
       swiftSettings: swiftSettings),
     .target(
       name: "ThumbprintNets",
@@ -133,6 +151,14 @@ let package = Package(
     .testTarget(
       name: "ThumbprintClusterTests",
       dependencies: ["ThumbprintCluster", "ThumbprintSimulation", "ThumbprintCodes"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ThumbprintServerTests",
+      dependencies: [
+        "ThumbprintServer", "ThumbprintWire", "ThumbprintCluster", "ThumbprintStorage",
+        "ThumbprintIndex", "ThumbprintCodes", "ThumbprintTestKit",
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "ThumbprintCommandsTests",
