@@ -73,12 +73,22 @@ let package = Package(
       name: "thumbprint-simulate",
       dependencies: ["ThumbprintSimulation"],
       swiftSettings: swiftSettings),
+    // Connections that carry frames, for those who serve and those who ask.
+    .target(
+      name: "ThumbprintTransport",
+      dependencies: [
+        "ThumbprintWire", "ThumbprintCodes",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: swiftSettings),
     // Workers and coordinators: runs what ThumbprintCluster decides on disks, sockets and threads.
     .target(
       name: "ThumbprintServer",
       dependencies: [
-        "ThumbprintWire", "ThumbprintCluster", "ThumbprintStorage", "ThumbprintIndex",
-        "ThumbprintCodes",
+        "ThumbprintTransport", "ThumbprintWire", "ThumbprintCluster", "ThumbprintStorage",
+        "ThumbprintIndex", "ThumbprintCodes",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -151,6 +161,15 @@ let package = Package(
     .testTarget(
       name: "ThumbprintClusterTests",
       dependencies: ["ThumbprintCluster", "ThumbprintSimulation", "ThumbprintCodes"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ThumbprintTransportTests",
+      dependencies: [
+        "ThumbprintTransport", "ThumbprintWire", "ThumbprintCodes",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "ThumbprintServerTests",
