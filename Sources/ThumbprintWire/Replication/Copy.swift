@@ -6,8 +6,9 @@ enum CopyOpenLayout: WireLayout {
   static let collectionLow = WireField("collection id, second half", 8, 8)
   static let shard = WireField("shard", 16, 2)
   static let zero = WireField("reserved", 18, 6)
-  static let byteCount = 24
-  static var fields: [WireField] { [collectionHigh, collectionLow, shard, zero] }
+  static let term = WireField("term", 24, 8)
+  static let byteCount = 32
+  static var fields: [WireField] { [collectionHigh, collectionLow, shard, zero, term] }
   static var reserved: [WireField] { [zero] }
 }
 
@@ -17,8 +18,13 @@ public struct CopyOpenRequest: WireRequest, Hashable {
   public static let type = MessageType.copyOpen
 
   public var shard: ShardKey
+  /// The term of which the source must be the primary.
+  public var term: Term
 
-  public init(shard: ShardKey) { self.shard = shard }
+  public init(shard: ShardKey, term: Term) {
+    self.shard = shard
+    self.term = term
+  }
 
   public func encoded() -> [UInt8] {
     var writer = WireWriter(capacity: CopyOpenLayout.byteCount)
@@ -26,6 +32,7 @@ public struct CopyOpenRequest: WireRequest, Hashable {
     writer.set(CopyOpenLayout.collectionHigh, shard.collection.high)
     writer.set(CopyOpenLayout.collectionLow, shard.collection.low)
     writer.set(CopyOpenLayout.shard, UInt16(shard.number))
+    writer.set(CopyOpenLayout.term, term.rawValue)
     return writer.bytes
   }
 
@@ -35,7 +42,8 @@ public struct CopyOpenRequest: WireRequest, Hashable {
     try reader.end()
     return CopyOpenRequest(
       shard: try reader.shardKey(
-        CopyOpenLayout.collectionHigh, CopyOpenLayout.collectionLow, CopyOpenLayout.shard))
+        CopyOpenLayout.collectionHigh, CopyOpenLayout.collectionLow, CopyOpenLayout.shard),
+      term: Term(reader.get(CopyOpenLayout.term)))
   }
 }
 

@@ -5,62 +5,76 @@ enum LogPullLayout: WireLayout {
   static let collectionHigh = WireField("collection id, first half", 0, 8)
   static let collectionLow = WireField("collection id, second half", 8, 8)
   static let shard = WireField("shard", 16, 2)
-  static let zero = WireField("reserved", 18, 2)
-  static let waitMilliseconds = WireField("wait", 20, 4)
-  static let byteCountMax = WireField("most bytes", 24, 4)
-  static let zero2 = WireField("reserved", 28, 4)
-  static let promisedTerm = WireField("promised term", 32, 8)
+  static let flags = WireField("flags", 18, 1)
+  static let followerByteCount = WireField("follower byte count", 19, 1)
+  static let byteCountMax = WireField("most bytes", 20, 4)
+  static let term = WireField("term", 24, 8)
+  static let since = WireField("since", 32, 8)
   static let afterTerm = WireField("after, term", 40, 8)
   static let afterSequence = WireField("after, sequence", 48, 8)
   static let byteCount = 56
   static var fields: [WireField] {
     [
-      collectionHigh, collectionLow, shard, zero, waitMilliseconds, byteCountMax, zero2,
-      promisedTerm, afterTerm, afterSequence,
+      collectionHigh, collectionLow, shard, flags, followerByteCount, byteCountMax, term, since,
+      afterTerm, afterSequence,
     ]
   }
-  static var reserved: [WireField] { [zero, zero2] }
 }
 
 /// A follower asks the primary for what comes after its own last operation, which is on its disk:
-/// so it acknowledges all before.
+/// so it acknowledges all before. The primary keeps the question until there is something.
 public struct LogPullRequest: WireRequest, Hashable {
   public typealias Reply = LogReply
   public static let type = MessageType.logPull
 
   public var shard: ShardKey
+  public var follower: WorkerName
+  /// The term in which it follows; the primary must be of it.
+  public var term: Term
+  /// The version of the map since which it is a replica, in sync or not.
+  public var since: MapVersion
   /// The last operation that the follower has on disk.
   public var after: LogPosition
-  /// The newest term that the follower has promised; the primary must be of it.
-  public var promisedTerm: Term
-  /// The longest wait for an operation when there is none yet.
-  public var waitMilliseconds: UInt32
+  /// Whether it has found its content equal to the primary's since then.
+  public var isVerified: Bool
   /// The most bytes of operations, but at least one operation.
   public var byteCountMax: Int
 
   public init(
-    shard: ShardKey, after: LogPosition, promisedTerm: Term, waitMilliseconds: UInt32,
-    byteCountMax: Int = WireLimits.payloadByteCountMax
+    shard: ShardKey, follower: WorkerName, term: Term, since: MapVersion, after: LogPosition,
+    isVerified: Bool, byteCountMax: Int = WireLimits.payloadByteCountMax
   ) {
     self.shard = shard
+    self.follower = follower
+    self.term = term
+    self.since = since
     self.after = after
-    self.promisedTerm = promisedTerm
-    self.waitMilliseconds = waitMilliseconds
+    self.isVerified = isVerified
     self.byteCountMax = byteCountMax
+  }
+
+  private struct Flags: OptionSet {
+    var rawValue: UInt8
+    static let verified = Flags(rawValue: 1)
   }
 
   public func encoded() -> [UInt8] {
     typealias Layout = LogPullLayout
-    var writer = WireWriter(capacity: Layout.byteCount)
+    let name = Array(follower.text.utf8)
+    let flags: Flags = isVerified ? .verified : []
+    var writer = WireWriter(capacity: Layout.byteCount + name.count)
     writer.begin(Layout.self)
     writer.set(Layout.collectionHigh, shard.collection.high)
     writer.set(Layout.collectionLow, shard.collection.low)
     writer.set(Layout.shard, UInt16(shard.number))
-    writer.set(Layout.waitMilliseconds, waitMilliseconds)
+    writer.set(Layout.flags, flags.rawValue)
+    writer.set(Layout.followerByteCount, UInt8(name.count))
     writer.set(Layout.byteCountMax, UInt32(byteCountMax))
-    writer.set(Layout.promisedTerm, promisedTerm.rawValue)
+    writer.set(Layout.term, term.rawValue)
+    writer.set(Layout.since, since.rawValue)
     writer.set(Layout.afterTerm, after.term.rawValue)
     writer.set(Layout.afterSequence, after.sequence.rawValue)
+    writer.append(name)
     return writer.bytes
   }
 
@@ -68,13 +82,19 @@ public struct LogPullRequest: WireRequest, Hashable {
     typealias Layout = LogPullLayout
     var reader = WireReader(body, place: "log pull")
     try reader.begin(Layout.self)
+    let nameByteCount: UInt8 = try reader.get(
+      Layout.followerByteCount, in: 1...UInt8(WorkerName.characterCountMax))
+    let flags = try reader.get(Layout.flags, flags: Flags.self, known: .verified)
+    guard let follower = try reader.identity(nameByteCount, "follower", WorkerName.init) else {
+      throw reader.wrong(Layout.followerByteCount, "a name", found: nameByteCount)
+    }
     try reader.end()
     return LogPullRequest(
       shard: try reader.shardKey(Layout.collectionHigh, Layout.collectionLow, Layout.shard),
+      follower: follower, term: Term(reader.get(Layout.term)),
+      since: MapVersion(reader.get(Layout.since)),
       after: reader.position(Layout.afterTerm, Layout.afterSequence),
-      promisedTerm: Term(reader.get(Layout.promisedTerm)),
-      waitMilliseconds: try reader.get(
-        Layout.waitMilliseconds, in: 0...WireLimits.waitMillisecondsMax),
+      isVerified: flags.contains(.verified),
       byteCountMax: Int(
         try reader.get(Layout.byteCountMax, in: 1...UInt32(WireLimits.payloadByteCountMax))))
   }
@@ -83,13 +103,22 @@ public struct LogPullRequest: WireRequest, Hashable {
 enum LogReplyLayout: WireLayout {
   static let name: StaticString = "log reply"
   static let kind = WireField("kind", 0, 1)
-  static let zero = WireField("reserved", 1, 3)
+  static let flags = WireField("flags", 1, 1)
+  static let zero = WireField("reserved", 2, 2)
   static let entryCount = WireField("entry count", 4, 4)
   static let term = WireField("term", 8, 8)
   static let lastTerm = WireField("last, term", 16, 8)
   static let lastSequence = WireField("last, sequence", 24, 8)
-  static let byteCount = 32
-  static var fields: [WireField] { [kind, zero, entryCount, term, lastTerm, lastSequence] }
+  static let recordCount = WireField("record count", 32, 8)
+  static let digestHigh = WireField("digest, first half", 40, 8)
+  static let digestLow = WireField("digest, second half", 48, 8)
+  static let byteCount = 56
+  static var fields: [WireField] {
+    [
+      kind, flags, zero, entryCount, term, lastTerm, lastSequence, recordCount, digestHigh,
+      digestLow,
+    ]
+  }
   static var reserved: [WireField] { [zero] }
 }
 
@@ -110,13 +139,32 @@ public struct LogReply: WireMessage, Hashable {
   public var content: Content
   /// The primary's term.
   public var term: Term
-  /// The primary's last operation.
+  /// The position of the last of these operations; where the follower is if there are none.
   public var last: LogPosition
+  /// What the primary held after it, if that was the end of its log: for the follower to compare.
+  public var state: State?
 
-  public init(content: Content, term: Term, last: LogPosition) {
+  public init(content: Content, term: Term, last: LogPosition, state: State? = nil) {
     self.content = content
     self.term = term
     self.last = last
+    self.state = state
+  }
+
+  /// The records of a replica.
+  public struct State: Sendable, Hashable {
+    public var recordCount: UInt64
+    public var digest: RecordDigest
+
+    public init(recordCount: UInt64, digest: RecordDigest) {
+      self.recordCount = recordCount
+      self.digest = digest
+    }
+  }
+
+  private struct Flags: OptionSet {
+    var rawValue: UInt8
+    static let state = Flags(rawValue: 1)
   }
 
   public func encoded() -> [UInt8] {
@@ -126,6 +174,12 @@ public struct LogReply: WireMessage, Hashable {
     writer.set(Layout.term, term.rawValue)
     writer.set(Layout.lastTerm, last.term.rawValue)
     writer.set(Layout.lastSequence, last.sequence.rawValue)
+    if let state {
+      writer.set(Layout.flags, Flags.state.rawValue)
+      writer.set(Layout.recordCount, state.recordCount)
+      writer.set(Layout.digestHigh, state.digest.high)
+      writer.set(Layout.digestLow, state.digest.low)
+    }
     switch content {
     case .entries(let entries):
       writer.set(Layout.entryCount, UInt32(entries.count))
@@ -148,6 +202,7 @@ public struct LogReply: WireMessage, Hashable {
       Layout.entryCount, in: 0...(kind == 0 ? UInt32(WireLimits.logEntryCountMax) : 0))
     let term = Term(reader.get(Layout.term))
     let last = reader.position(Layout.lastTerm, Layout.lastSequence)
+    let state = try state(reader)
     var entries: [[UInt8]] = []
     for _ in 0..<entryCount {
       let byteCount = Int(try reader.next("byte count of an entry", as: UInt32.self))
@@ -160,6 +215,20 @@ public struct LogReply: WireMessage, Hashable {
       case 1: .diverged
       default: .truncated
       }
-    return LogReply(content: content, term: term, last: last)
+    return LogReply(content: content, term: term, last: last, state: state)
+  }
+
+  private static func state(_ reader: WireReader) throws(ServiceError) -> State? {
+    typealias Layout = LogReplyLayout
+    let flags = try reader.get(Layout.flags, flags: Flags.self, known: .state)
+    let state = State(
+      recordCount: try reader.get(Layout.recordCount, in: 0...1 << 52),
+      digest: RecordDigest(
+        high: reader.get(Layout.digestHigh), low: reader.get(Layout.digestLow)))
+    if flags.contains(.state) { return state }
+    guard state.recordCount == 0, state.digest == RecordDigest() else {
+      throw reader.wrong(Layout.recordCount, "zeros without a state", found: "others")
+    }
+    return nil
   }
 }
