@@ -64,6 +64,12 @@ public struct RowColumnsBuilder: Sendable {
     if parts.contains(.tags) { self.tags.append(tags) }
   }
 
+  /// Adds a row of which only the id is wanted; ``parts`` must be empty.
+  public mutating func append(id: ItemID) {
+    precondition(parts.isEmpty, "these rows have more than ids")
+    begin(id)
+  }
+
   private mutating func begin(_ id: ItemID) {
     rowCount += 1
     withUnsafeBytes(of: id.rawValue.littleEndian) { ids.append(contentsOf: $0) }
