@@ -73,12 +73,22 @@ let package = Package(
       name: "thumbprint-simulate",
       dependencies: ["ThumbprintSimulation"],
       swiftSettings: swiftSettings),
+    // Connections that carry frames, for those who serve and those who ask.
+    .target(
+      name: "ThumbprintTransport",
+      dependencies: [
+        "ThumbprintWire", "ThumbprintCodes",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: swiftSettings),
     // Workers and coordinators: runs what ThumbprintCluster decides on disks, sockets and threads.
     .target(
       name: "ThumbprintServer",
       dependencies: [
-        "ThumbprintWire", "ThumbprintCluster", "ThumbprintStorage", "ThumbprintIndex",
-        "ThumbprintCodes",
+        "ThumbprintTransport", "ThumbprintWire", "ThumbprintCluster", "ThumbprintStorage",
+        "ThumbprintIndex", "ThumbprintCodes",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -130,6 +140,10 @@ let package = Package(
       dependencies: ["ThumbprintIndex", "ThumbprintCodes", "ThumbprintTestKit", "CHamming"],
       swiftSettings: swiftSettings),
     .testTarget(
+      name: "ThumbprintWireTests",
+      dependencies: ["ThumbprintWire", "ThumbprintCodes", "ThumbprintTestKit"],
+      swiftSettings: swiftSettings),
+    .testTarget(
       name: "ThumbprintStorageTests",
       dependencies: [
         "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "ThumbprintTestKit",
@@ -147,6 +161,15 @@ let package = Package(
     .testTarget(
       name: "ThumbprintClusterTests",
       dependencies: ["ThumbprintCluster", "ThumbprintSimulation", "ThumbprintCodes"],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ThumbprintTransportTests",
+      dependencies: [
+        "ThumbprintTransport", "ThumbprintWire", "ThumbprintCodes",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "ThumbprintServerTests",
@@ -167,7 +190,8 @@ let package = Package(
     .testTarget(
       name: "ProjectTests",
       dependencies: [
-        "thumbprint", "ThumbprintCommands", "ThumbprintStorage", "ThumbprintCodes",
+        "thumbprint", "ThumbprintCommands", "ThumbprintStorage", "ThumbprintWire",
+        "ThumbprintCodes",
       ],
       swiftSettings: swiftSettings),
     .testTarget(

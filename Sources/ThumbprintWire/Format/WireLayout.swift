@@ -17,7 +17,7 @@ protocol WireLayout {
   static var name: StaticString { get }
   static var fields: [WireField] { get }
   static var byteCount: Int { get }
-  /// Bytes that are zero, as pairs of offset and count.
+  /// Fields that must be zero.
   static var reserved: [WireField] { get }
 }
 
@@ -27,14 +27,16 @@ extension WireLayout {
 
 /// Every layout, in the order of the tables.
 package enum WireLayouts {
-  static let types: [any WireLayout.Type] = [
-    FrameHeaderLayout.self, ErrorLayout.self, HelloLayout.self, WelcomeLayout.self,
-    PingLayout.self, CancelLayout.self, RowsLayout.self, SearchLayout.self,
-    SearchReplyLayout.self, ShardStatusLayout.self, CertificateLayout.self, FetchLayout.self,
-    ScanLayout.self, ScanReplyLayout.self, AppendLayout.self, AppendReplyLayout.self,
-    LogPullLayout.self, LogReplyLayout.self, CopyOpenLayout.self, CopyOpenReplyLayout.self,
-    CopyReadLayout.self, CopyReadReplyLayout.self, CopyCloseLayout.self,
-  ]
+  private static var types: [any WireLayout.Type] {
+    [
+      FrameHeaderLayout.self, ErrorLayout.self, HelloLayout.self, WelcomeLayout.self,
+      PingLayout.self, CancelLayout.self, RowsLayout.self, SearchLayout.self,
+      SearchReplyLayout.self, ShardStatusLayout.self, CertificateLayout.self, FetchLayout.self,
+      ScanLayout.self, ScanReplyLayout.self, AppendLayout.self, AppendReplyLayout.self,
+      LogPullLayout.self, LogReplyLayout.self, CopyOpenLayout.self, CopyOpenReplyLayout.self,
+      CopyReadLayout.self, CopyReadReplyLayout.self, CopyCloseLayout.self,
+    ]
+  }
 
   package static let all: [(name: String, fields: [WireField], byteCount: Int)] = types.map {
     ("\($0.name)", $0.fields, $0.byteCount)

@@ -16,6 +16,9 @@ public struct FrameDecoder: Sendable {
   /// Whether a frame has begun that has not ended.
   public var isWithinFrame: Bool { !head.isEmpty }
 
+  /// Bytes of memory that the frame that has begun takes up.
+  package var heldByteCount: Int { head.capacity + body.capacity }
+
   /// Takes bytes up to the end of one frame.
   ///
   /// - Parameter bytes: What follows the bytes taken before. Those taken now are removed.

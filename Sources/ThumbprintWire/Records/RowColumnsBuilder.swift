@@ -55,10 +55,11 @@ public struct RowColumnsBuilder: Sendable {
   ) {
     begin(id)
     if parts.contains(.features) {
-      features.append(contentsOf: .init(start: feature, count: FeatureCode.byteCount))
+      features.append(
+        contentsOf: UnsafeRawBufferPointer(start: feature, count: FeatureCode.byteCount))
     }
     if parts.contains(.images) {
-      images.append(contentsOf: .init(start: image, count: ImageCode.byteCount))
+      images.append(contentsOf: UnsafeRawBufferPointer(start: image, count: ImageCode.byteCount))
     }
     if parts.contains(.names) { names.append(name) }
     if parts.contains(.tags) { self.tags.append(tags) }
