@@ -55,7 +55,7 @@ final class EventLoopThread<Core: EventLoopCore>: Sendable {
 }
 
 /// The state of an ``EventLoopThread``.
-protocol EventLoopCore {
+protocol EventLoopCore: SendableMetatype {
   /// When ``deadlineFired(now:)`` wants to be called; `nil` if only events matter.
   var nextDeadline: MonotonicInstant? { get }
   /// Called after every batch of events too.

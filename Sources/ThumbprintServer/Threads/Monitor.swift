@@ -1,15 +1,16 @@
+import Foundation
 import Glibc
 import ThumbprintCluster
 
 /// A value behind a lock, and threads that wait for it to change.
 ///
 /// `@unchecked Sendable` is safe because `state` is touched only with the lock held.
-final class Monitor<State>: @unchecked Sendable {
+final class Monitor<State: Sendable>: @unchecked Sendable {
   private var state: State
   private let lock: UnsafeMutablePointer<pthread_mutex_t>
   private let changed: UnsafeMutablePointer<pthread_cond_t>
 
-  init(_ state: sending State) {
+  init(_ state: State) {
     self.state = state
     lock = .allocate(capacity: 1)
     lock.initialize(to: pthread_mutex_t())
@@ -32,7 +33,7 @@ final class Monitor<State>: @unchecked Sendable {
   }
 
   /// Changes the value, and wakes those who wait: all, or one if any one will do.
-  func change<R>(wakingOne: Bool = false, _ body: (inout State) -> sending R) -> sending R {
+  func change<R: Sendable>(wakingOne: Bool = false, _ body: (inout State) -> R) -> R {
     pthread_mutex_lock(lock)
     defer {
       pthread_mutex_unlock(lock)
@@ -42,9 +43,9 @@ final class Monitor<State>: @unchecked Sendable {
   }
 
   /// Waits until `body` returns something, or until `deadline` has passed.
-  func wait<R>(
-    until deadline: MonotonicInstant? = nil, _ body: (inout State) -> sending R?
-  ) -> sending R? {
+  func wait<R: Sendable>(
+    until deadline: MonotonicInstant? = nil, _ body: (inout State) -> R?
+  ) -> R? {
     pthread_mutex_lock(lock)
     defer { pthread_mutex_unlock(lock) }
     while true {
@@ -64,32 +65,12 @@ final class Monitor<State>: @unchecked Sendable {
 
 /// A thread of this process's own: it may block, and nobody else's work waits for it.
 enum OwnThread {
-  private final class Start: Sendable {
-    let name: String
-    let body: @Sendable () -> Void
-
-    init(_ name: String, _ body: @escaping @Sendable () -> Void) {
-      self.name = name
-      self.body = body
-    }
-  }
-
   /// Starts a thread; it ends when `body` returns.
   ///
-  /// - Parameter name: For debuggers; its first 15 characters are used.
+  /// - Parameter name: For debuggers, which show its first 15 characters.
   static func start(_ name: String, _ body: @escaping @Sendable () -> Void) {
-    let start = Unmanaged.passRetained(Start(name, body))
-    var thread = pthread_t()
-    let status = pthread_create(
-      &thread, nil,
-      { argument in
-        guard let argument else { return nil }
-        let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
-        pthread_setname_np(pthread_self(), String(start.name.prefix(15)))
-        start.body()
-        return nil
-      }, start.toOpaque())
-    precondition(status == 0, "no thread \(name) can be made: error \(status)")
-    pthread_detach(thread)
+    let thread = Thread(block: body)
+    thread.name = name
+    thread.start()
   }
 }

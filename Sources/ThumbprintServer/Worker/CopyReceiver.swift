@@ -60,7 +60,7 @@ final class CopyReceiver: Sendable {
     for item in try target.begin(opened.manifest) {
       var offset = 0
       repeat {
-        guard try wait(until: throttle.next) else { return }
+        guard wait(until: throttle.next) else { return }
         let count = min(context.settings.copyStepByteCount, item.byteCount - offset)
         let bytes = try ask(
           CopyReadRequest(
@@ -85,7 +85,7 @@ final class CopyReceiver: Sendable {
   }
 
   /// - Returns: Whether to go on.
-  private func wait(until moment: MonotonicInstant) throws -> Bool {
+  private func wait(until moment: MonotonicInstant) -> Bool {
     let isStopped: Bool? = state.wait(until: moment) { $0.isStopped ? true : nil }
     return isStopped == nil
   }

@@ -208,8 +208,8 @@ extension ReplicaDriver {
     _ request: RequestID, _ receiver: CopyReceiver, _ result: Result<DiskState?, any Error>
   ) {
     switch result {
-    case .success(nil): return
-    case .success(let state?):
+    case .success(.none): return
+    case .success(.some(let state)):
       if copy === receiver { copy = nil }
       // Another copy may have been ordered meanwhile.
       if copy == nil { shard = state.shard }

@@ -56,7 +56,7 @@ final class ReplicaDriver {
     let status = try shard?.replicaStatus()
     machine = ReplicaStateMachine(
       shard: key, worker: context.settings.name,
-      stored: status.map { ($0.promisedTerm, ReplicaSummary($0)) },
+      stored: status.map { (promisedTerm: $0.promisedTerm, summary: ReplicaSummary($0)) },
       settings: context.settings.replica)
     disk = ReplicaDisk(name: "disk-\(key.number)") { [store = context.store] in
       try store.shard(key)
@@ -172,7 +172,7 @@ final class ReplicaDriver {
           after: position, byteCountMax: byteCountMax, entryCountMax: WireLimits.logEntryCountMax)
         switch tail.read {
         case .entries(let entries):
-          tell(.entries(last: tail.last, summary: tail.end.map(ReplicaSummary.init)), entries)
+          tell(.entries(last: tail.last, summary: tail.end.map { ReplicaSummary($0) }), entries)
         case .diverged: tell(.diverged, [])
         case .truncated: tell(.truncated, [])
         }
@@ -220,7 +220,7 @@ final class ReplicaDriver {
 }
 
 extension ReplicaSummary {
-  init(_ status: ReplicaStatus) {
+  init(_ status: ThumbprintStorage.ReplicaStatus) {
     self.init(
       position: status.position, recordCount: status.recordCount, digest: status.digest)
   }

@@ -13,6 +13,12 @@ final class SearchWork: Sendable {
     var snapshot: IndexSnapshot
   }
 
+  private struct Match {
+    var match: SearchMatch
+    /// What is asked for of it; `nil` if nothing is.
+    var record: Record?
+  }
+
   private struct Progress: Sendable {
     var answers: [[SearchAnswer]?]
     var openCount: Int
@@ -27,7 +33,7 @@ final class SearchWork: Sendable {
   private let targets: [Target]
   private let shardCount: Int
   /// Those that cannot be searched; times are still missing.
-  private let statuses: [ShardStatus]
+  private let statuses: [ThumbprintWire.ShardStatus]
   private let began: MonotonicInstant
   private let progress: Mutex<Progress>
   private let reply: ReplyHandler
@@ -58,7 +64,7 @@ final class SearchWork: Sendable {
     began = .now
     let handles = context.replicas[request.collection]
     var targets: [Target] = []
-    var statuses: [ShardStatus] = []
+    var statuses: [ThumbprintWire.ShardStatus] = []
     var shardCount = 1
     for number in request.shards.isEmpty ? handles.keys.sorted() : request.shards {
       do {
@@ -68,12 +74,12 @@ final class SearchWork: Sendable {
         let meta = try shard.meta
         shardCount = meta.shardCount
         targets.append(Target(number: number, shard: shard, snapshot: try shard.index()))
-        statuses.append(ShardStatus(shard: number, position: meta.position))
+        statuses.append(ThumbprintWire.ShardStatus(shard: number, position: meta.position))
       } catch {
         let error = ServiceError(any: error)
         // The same everywhere: there is no sense in asking another replica.
         if error.code == .coderMismatch { throw error }
-        statuses.append(ShardStatus(shard: number, failure: error.code))
+        statuses.append(ThumbprintWire.ShardStatus(shard: number, failure: error.code))
       }
     }
     self.targets = targets
@@ -136,19 +142,20 @@ final class SearchWork: Sendable {
 
   // MARK: The answer
 
-  private func message(_ answers: [SearchAnswer]) throws -> SearchReply {
+  private func message(_ answers: [SearchAnswer]) throws -> ThumbprintWire.SearchReply {
     let parts = request.wants.parts
     let matchCount = answers.reduce(0) { $0 + $1.matches.count }
     guard matchCount <= WireLimits.matchCountMax else { throw Self.tooLarge("matches", matchCount) }
-    var matches: [[(match: SearchMatch, record: Record?)]] = []
+    var matches: [[Match]] = []
     for answer in answers {
       let records = parts.isEmpty ? [] : try records(answer.matches.map(\.id))
-      matches.append(
-        answer.matches.enumerated().compactMap { i, match in
-          if parts.isEmpty { return (match, nil) }
-          // What was deleted after the search is no answer any more.
-          return records[i].map { (match, $0) }
-        })
+      var found: [Match] = []
+      for (i, match) in answer.matches.enumerated() {
+        let record = parts.isEmpty ? nil : records[i]
+        // What was deleted after the search is no answer any more.
+        if parts.isEmpty || record != nil { found.append(Match(match: match, record: record)) }
+      }
+      matches.append(found)
     }
     return try message(answers, matches)
   }
@@ -161,16 +168,16 @@ final class SearchWork: Sendable {
   }
 
   private func message(
-    _ answers: [SearchAnswer], _ matches: [[(match: SearchMatch, record: Record?)]]
-  ) throws -> SearchReply {
+    _ answers: [SearchAnswer], _ matches: [[Match]]
+  ) throws -> ThumbprintWire.SearchReply {
     var rows = RowColumnsBuilder(parts: request.wants.parts)
     var distances: [UInt16] = []
-    var results: [SearchReply.Answer] = []
+    var results: [ThumbprintWire.SearchReply.Answer] = []
     for (answer, matches) in zip(answers, matches) {
       let start = distances.count
-      for (match, record) in matches {
-        distances.append(UInt16(match.distance))
-        if let record { rows.append(record) } else { rows.append(id: match.id) }
+      for match in matches {
+        distances.append(UInt16(match.match.distance))
+        if let record = match.record { rows.append(record) } else { rows.append(id: match.match.id) }
         if rows.byteCount > WireLimits.payloadByteCountMax {
           throw Self.tooLarge("bytes", rows.byteCount)
         }
@@ -178,7 +185,7 @@ final class SearchWork: Sendable {
       let certificate =
         request.wants.contains(.certificate) ? WireCertificate(answer.certificate) : nil
       results.append(
-        SearchReply.Answer(matches: start..<distances.count, certificate: certificate))
+        ThumbprintWire.SearchReply.Answer(matches: start..<distances.count, certificate: certificate))
     }
     let microseconds = began.duration(to: .now) / .microseconds(1)
     let statuses = statuses.map { status in
@@ -188,7 +195,7 @@ final class SearchWork: Sendable {
       }
       return status
     }
-    return SearchReply(
+    return ThumbprintWire.SearchReply(
       answers: results, shards: statuses, distances: distances, rows: rows.columns())
   }
 

@@ -78,7 +78,7 @@ package final class WorkerService: RequestHandler {
     switch frame.header.type {
     case .search:
       work(.query, frame, "a search", deadline, reply) { (request: SearchRequest) in
-        SearchWork.start(request, context, deadline, reply)
+        try SearchWork.start(request, context, deadline, reply)
       }
     case .fetch:
       answer(.query, frame, "a fetch", deadline, reply) { (request: FetchRequest) in
