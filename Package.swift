@@ -13,6 +13,7 @@ let package = Package(
   products: [
     .library(name: "ThumbprintCodes", targets: ["ThumbprintCodes"]),
     .library(name: "ThumbprintIndex", targets: ["ThumbprintIndex"]),
+    .library(name: "ThumbprintWire", targets: ["ThumbprintWire"]),
     .library(name: "ThumbprintStorage", targets: ["ThumbprintStorage"]),
     .library(name: "ThumbprintCluster", targets: ["ThumbprintCluster"]),
     .library(name: "ThumbprintNets", targets: ["ThumbprintNets"]),
@@ -20,10 +21,17 @@ let package = Package(
     .library(name: "ThumbprintScenes", targets: ["ThumbprintScenes"]),
     .library(name: "ThumbprintCoding", targets: ["ThumbprintCoding"]),
     .executable(name: "thumbprint", targets: ["thumbprint"]),
+    .executable(name: "thumbprint-coordinator", targets: ["thumbprint-coordinator"]),
+    .executable(name: "thumbprint-shard", targets: ["thumbprint-shard"]),
     .executable(name: "thumbprint-simulate", targets: ["thumbprint-simulate"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     // C kernels, and shims without logic for the libraries of the system.
@@ -47,6 +55,10 @@ let package = Package(
       dependencies: ["ThumbprintCodes", "CHamming"],
       swiftSettings: swiftSettings),
     .target(
+      name: "ThumbprintWire",
+      dependencies: ["ThumbprintCodes", "CXXHash"],
+      swiftSettings: swiftSettings),
+    .target(
       name: "ThumbprintStorage",
       dependencies: ["ThumbprintIndex", "ThumbprintCodes", "CLMDB", "CXXHash"],
       swiftSettings: swiftSettings),
@@ -63,6 +75,58 @@ let package = Package(
     .executableTarget(
       name: "thumbprint-simulate",
       dependencies: ["ThumbprintSimulation"],
+      swiftSettings: swiftSettings),
+    // Connections that carry frames, for those who serve and those who ask.
+    .target(
+      name: "ThumbprintTransport",
+      dependencies: [
+        "ThumbprintWire", "ThumbprintCodes",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: swiftSettings),
+    // A cluster for programs: what the command line uses.
+    .target(
+      name: "ThumbprintClient",
+      dependencies: [
+        "ThumbprintTransport", "ThumbprintWire", "ThumbprintCodes",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "thumbprint-coordinator",
+      dependencies: [
+        "ThumbprintServer", "ThumbprintCodes",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "thumbprint-shard",
+      dependencies: [
+        "ThumbprintServer", "ThumbprintCluster", "ThumbprintCodes",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: swiftSettings),
+    // Workers and coordinators: runs what ThumbprintCluster decides on disks, sockets and threads.
+    .target(
+      name: "ThumbprintServer",
+      dependencies: [
+        "ThumbprintTransport", "ThumbprintWire", "ThumbprintCluster", "ThumbprintStorage",
+        "ThumbprintIndex", "ThumbprintCodes",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Metrics", package: "swift-metrics"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "Yams", package: "Yams"),
+      ],
       swiftSettings: swiftSettings),
     .target(
       name: "ThumbprintNets",
@@ -107,6 +171,10 @@ let package = Package(
       dependencies: ["ThumbprintIndex", "ThumbprintCodes", "ThumbprintTestKit", "CHamming"],
       swiftSettings: swiftSettings),
     .testTarget(
+      name: "ThumbprintWireTests",
+      dependencies: ["ThumbprintWire", "ThumbprintCodes", "ThumbprintTestKit"],
+      swiftSettings: swiftSettings),
+    .testTarget(
       name: "ThumbprintStorageTests",
       dependencies: [
         "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "ThumbprintTestKit",
@@ -126,6 +194,24 @@ let package = Package(
       dependencies: ["ThumbprintCluster", "ThumbprintSimulation", "ThumbprintCodes"],
       swiftSettings: swiftSettings),
     .testTarget(
+      name: "ThumbprintTransportTests",
+      dependencies: [
+        "ThumbprintTransport", "ThumbprintWire", "ThumbprintCodes",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ThumbprintServerTests",
+      dependencies: [
+        "ThumbprintServer", "ThumbprintClient", "ThumbprintTransport", "ThumbprintWire",
+        "ThumbprintCluster", "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
+        "ThumbprintTestKit",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
       name: "ThumbprintCommandsTests",
       dependencies: [
         "ThumbprintCommands", "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
@@ -136,7 +222,8 @@ let package = Package(
     .testTarget(
       name: "ProjectTests",
       dependencies: [
-        "thumbprint", "ThumbprintCommands", "ThumbprintStorage", "ThumbprintCodes",
+        "thumbprint", "ThumbprintCommands", "ThumbprintStorage", "ThumbprintWire",
+        "ThumbprintCodes",
       ],
       swiftSettings: swiftSettings),
     .testTarget(

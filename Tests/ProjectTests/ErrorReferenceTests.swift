@@ -3,6 +3,7 @@ import Testing
 import ThumbprintCodes
 import ThumbprintCommands
 import ThumbprintStorage
+import ThumbprintWire
 
 /// Holds docs/reference/errors.md to the errors that there are and to their exit statuses.
 @Suite struct ErrorReferenceTests {
@@ -23,6 +24,17 @@ import ThumbprintStorage
     try Self.compare(
       CodedDatasetError.Code.Value.allCases.map { ($0.rawValue, CommandError.status(of: $0)) },
       with: "Errors of datasets and arrays")
+  }
+
+  @Test func everyServiceErrorIsDocumented() throws {
+    let written = try Self.rows(under: "Errors of a cluster").map { Array($0[0...2]) }
+    let expected = ServiceError.Code.Value.allCases.map {
+      ["`\($0.rawValue)`", "\($0.exitStatus)", "\($0.httpStatus)"]
+    }
+    #expect(written == expected, "the table differs from ServiceError")
+    for kind in ServiceError.Code.Value.allCases {
+      #expect(ThumbprintCommands.ExitStatus(rawValue: kind.exitStatus) != nil, "\(kind)")
+    }
   }
 
   private static func compare(

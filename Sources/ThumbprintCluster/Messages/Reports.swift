@@ -1,7 +1,7 @@
 import ThumbprintCodes
 
 /// What a replica holds at one position of its log: proof that two replicas are the same.
-public struct ReplicaSummary: Hashable, Sendable {
+public struct ReplicaSummary: Hashable, Sendable, Codable {
   public var position: LogPosition
   /// Live records.
   public var recordCount: Int
@@ -28,8 +28,8 @@ public struct ReplicaSummary: Hashable, Sendable {
 ///
 /// It holds only while the shard's entry is still the one of `basis`: the coordinator refuses an
 /// older one, so that what arrives late or twice can do no harm.
-public struct MembershipProposal: Hashable, Sendable {
-  public enum Change: String, Hashable, Sendable {
+public struct MembershipProposal: Hashable, Sendable, Codable {
+  public enum Change: String, Hashable, Sendable, Codable {
     /// The primary waits for `worker` already; let it be in sync.
     case join
     /// `worker` does not keep up; take it out, so that writes need not wait for it.
@@ -49,7 +49,7 @@ public struct MembershipProposal: Hashable, Sendable {
 }
 
 /// How far a copy is.
-public struct CopyProgress: Hashable, Sendable {
+public struct CopyProgress: Hashable, Sendable, Codable {
   /// Bytes that have arrived, those that were there before included.
   public var byteCountDone: Int
   /// Bytes of the whole copy; 0 until the manifest is there.
@@ -64,8 +64,8 @@ public struct CopyProgress: Hashable, Sendable {
 /// What a worker says about one of its replicas, with every heartbeat.
 ///
 /// It is a state, not a message: saying it twice, or missing it once, does not matter.
-public struct ReplicaReport: Hashable, Sendable {
-  public enum Role: String, Hashable, Sendable {
+public struct ReplicaReport: Hashable, Sendable, Codable {
+  public enum Role: String, Hashable, Sendable, Codable {
     /// Its files are here; it has no part yet, or was fenced and waits for its next one.
     case idle
     /// Orders writes in `term`.

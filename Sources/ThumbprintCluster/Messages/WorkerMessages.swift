@@ -1,7 +1,7 @@
 import ThumbprintCodes
 
 /// What a worker says first on a new connection to the coordinator.
-public struct WorkerRegistration: Hashable, Sendable {
+public struct WorkerRegistration: Hashable, Sendable, Codable {
   public var name: WorkerName
   /// This life of its process.
   public var session: SessionID
@@ -29,7 +29,7 @@ public struct WorkerRegistration: Hashable, Sendable {
 }
 
 /// What a worker says every 0.3 s, and at once when something changed that others wait for.
-public struct WorkerHeartbeat: Hashable, Sendable {
+public struct WorkerHeartbeat: Hashable, Sendable, Codable {
   public var session: SessionID
   /// Counts the heartbeats of the session, so that one that comes late is passed over.
   public var number: UInt64
@@ -49,7 +49,7 @@ public struct WorkerHeartbeat: Hashable, Sendable {
 }
 
 /// What the coordinator tells a worker.
-public enum ControllerMessage: Hashable, Sendable {
+public enum ControllerMessage: Hashable, Sendable, Codable {
   case assignments(WorkerAssignments)
   /// Promise `term`: take no order of an earlier one, and say so in a report.
   case fence(ShardKey, term: Term)
@@ -60,7 +60,7 @@ public enum ControllerMessage: Hashable, Sendable {
 }
 
 /// All that a worker has to do, as the map of one version has it.
-public struct WorkerAssignments: Hashable, Sendable {
+public struct WorkerAssignments: Hashable, Sendable, Codable {
   public var clusterID: ClusterID
   public var version: MapVersion
   public var assignments: [ReplicaAssignment]
@@ -78,7 +78,7 @@ public struct WorkerAssignments: Hashable, Sendable {
 }
 
 /// The part that one worker has in one shard.
-public struct ReplicaAssignment: Hashable, Sendable {
+public struct ReplicaAssignment: Hashable, Sendable, Codable {
   public var shard: ShardKey
   /// The term of the primary.
   public var term: Term

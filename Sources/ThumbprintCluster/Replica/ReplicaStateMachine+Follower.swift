@@ -126,12 +126,15 @@ extension ReplicaStateMachine {
   }
 
   /// The entries of `request` do not fit the log, are damaged, or the disk refused them.
+  ///
+  /// - Parameter isDiverged: Whether this replica would not hold with them what the primary held.
   public mutating func applyFailed(
-    _ request: RequestID, now: MonotonicInstant
+    _ request: RequestID, isDiverged: Bool = false, now: MonotonicInstant
   ) -> [ReplicaAction] {
     guard case .follower(let follower) = role, case .applying(request, _) = follower.phase else {
       return []
     }
+    if isDiverged { return becomeDamaged(follower) }
     return backOff(follower, now: now)
   }
 

@@ -91,9 +91,9 @@ public struct ReplicaStateMachine: Sendable {
     return stop + [.persistPromise(term)]
   }
 
-  /// The coordinator said that the replica is not wanted any more.
+  /// The coordinator said that the replica is not wanted any more, whole or half copied.
   public mutating func dropOrdered() -> [ReplicaAction] {
-    guard exists else { return [] }
+    guard isReported else { return [] }
     if case .dropping = role { return [] }
     let stop = becomeIdle()
     role = .dropping

@@ -15,9 +15,10 @@ package struct ReplicaStatus: Sendable, Hashable {
 
 extension Shard {
   /// Cheap: asks for nothing that the last commit did not leave in memory.
-  package func replicaStatus() throws -> ReplicaStatus {
-    let meta = try meta
-    return ReplicaStatus(
+  package func replicaStatus() throws -> ReplicaStatus { status(try meta) }
+
+  func status(_ meta: ShardMeta) -> ReplicaStatus {
+    ReplicaStatus(
       position: meta.position, promisedTerm: meta.promisedTerm,
       recordCount: Int(meta.recordCount), digest: meta.digest,
       byteCount: FileStatus.byteCount(path))
@@ -257,6 +258,12 @@ package final class ReplicaStore: Sendable {
     }
   }
 
+  /// Lets go of the files of a copy, which stay for ``copy(of:)`` to go on with. A stale replica
+  /// can be opened again.
+  package func pauseCopy(of key: ShardKey) {
+    state.withLock { $0.copies.removeValue(forKey: key)?.close() }
+  }
+
   /// Gives up a copy, and what it has received; a stale replica stays.
   package func abortCopy(of key: ShardKey) throws {
     try state.withLock { state in
@@ -264,6 +271,27 @@ package final class ReplicaStore: Sendable {
       state.copies.removeValue(forKey: key)?.close()
       try removeFile(ShardCopyTarget.unfinishedPath(file(key)))
     }
+  }
+
+  // MARK: Membership
+
+  private static let clusterName = "thumbprint.cluster"
+
+  /// The cluster to which the replicas belong; `nil` before ``adopt(_:)``.
+  package func clusterID() throws -> ClusterID? {
+    let file = path + "/" + Self.clusterName
+    guard FileStatus.exists(file) else { return nil }
+    let text = String(decoding: try DurableFiles.read(file, byteCountMax: 256), as: UTF8.self)
+    guard text.hasSuffix("\n"), let id = ClusterID(String(text.dropLast())) else {
+      throw StoreError.corrupt(
+        path: file, "the cluster", expected: "32 hexadecimal digits", found: "something else")
+    }
+    return id
+  }
+
+  /// Writes down to which cluster the replicas belong; on disk on return.
+  package func adopt(_ cluster: ClusterID) throws {
+    try DurableFiles.write(Array("\(cluster)\n".utf8), to: path + "/" + Self.clusterName)
   }
 
   /// The bytes that the disk still takes.

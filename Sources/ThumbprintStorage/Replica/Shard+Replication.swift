@@ -10,6 +10,35 @@ package enum ReplicaWrite: Sendable {
   case delete([ItemID])
 }
 
+/// A write that was made ready for its shard, which holds its rows in memory.
+package struct PreparedWrite: Sendable {
+  fileprivate(set) var changes: [WriteOperation.Change] = []
+
+  /// Rows to be added and ids to be deleted.
+  package var idCount: Int {
+    changes.reduce(0) { $0 + WriteOperation(change: $1).idCount }
+  }
+
+  /// The bytes that it writes, about.
+  package var byteCount: Int {
+    changes.reduce(0) { sum, change in
+      switch change {
+      case .upsert(let batch): sum + batch.storedByteCount
+      case .delete(let ids): sum + 8 * ids.count
+      }
+    }
+  }
+}
+
+/// Operations of one state of a shard, and how far they go.
+package struct LogTail: Sendable, Hashable {
+  package var read: LogRead
+  /// The position of the last of them; the follower's own if there are none.
+  package var last: LogPosition
+  /// What the shard holds there, if that is the end of its log.
+  package var end: ReplicaStatus?
+}
+
 /// What a follower that asks for the log gets.
 package enum LogRead: Sendable, Hashable {
   /// Operations in order, as ``Shard/apply(_:primaryTerm:)`` takes them; none if there are no more.
@@ -69,17 +98,64 @@ extension Shard {
   ) throws -> (receipt: WriteReceipt, position: LogPosition) {
     var receipt = WriteReceipt()
     var position = LogPosition.start
-    func submit(_ change: WriteOperation.Change) throws {
-      let outcome = try self.submit(change, term: term)
+    try forEachChange(of: operation) { change in
+      let outcome = try submit(change, term: term)
       receipt.add(outcome.receipt)
       position = max(position, outcome.position)
     }
+    if position == .start {
+      // Nothing was asked for; the term is checked all the same.
+      position = try submit(.delete([]), term: term).position
+    }
+    maintenance.wake(self)
+    return (receipt, position)
+  }
+
+  /// Makes a write ready: sorts, permutes and hashes its rows, and checks that they belong here.
+  /// Takes the processor and no disk; any thread may do it, before it is known whether the write
+  /// is taken.
+  ///
+  /// - Throws: ``StoreError``: `invalid`.
+  package func prepare(_ operation: ReplicaWrite) throws -> PreparedWrite {
+    var write = PreparedWrite()
+    try forEachChange(of: operation) { write.changes.append($0) }
+    return write
+  }
+
+  /// Does several writes of the primary of `term` in their order, in one transaction: all of them
+  /// or none; on its disk on return. Together they should have no more rows than a block, or be
+  /// one write alone.
+  ///
+  /// - Returns: What each did, and the position up to which followers must have the log.
+  /// - Throws: As ``write(_:term:)``.
+  package func write(
+    _ group: [PreparedWrite], term: Term
+  ) throws -> (receipts: [WriteReceipt], position: LogPosition) {
+    var operations = group.flatMap(\.changes).map { WriteOperation(change: $0, term: term) }
+    // Nothing was asked for; the term is checked all the same.
+    if operations.isEmpty { operations = [WriteOperation(change: .delete([]), term: term)] }
+    let outcomes = try apply(operations)
+    var receipts: [WriteReceipt] = []
+    var next = 0
+    for write in group {
+      var receipt = WriteReceipt()
+      for outcome in outcomes[next..<next + write.changes.count] { receipt.add(outcome.receipt) }
+      next += write.changes.count
+      receipts.append(receipt)
+    }
+    maintenance.wake(self)
+    return (receipts, outcomes.map(\.position).max() ?? .start)
+  }
+
+  private func forEachChange(
+    of operation: ReplicaWrite, _ body: (WriteOperation.Change) throws -> Void
+  ) throws {
     switch operation {
     case .upsert(let records):
       for record in records { try LocalCollection.check(record) }
       for batch in RowBatch.batches(of: records, permutation: permutation) {
         try requireFit(batch)
-        try submit(.upsert(batch))
+        try body(.upsert(batch))
       }
     case .rows(let source, let threadCount):
       for start in stride(from: 0, to: source.count, by: LoadWindow.rowCountMax) {
@@ -87,20 +163,14 @@ extension Shard {
         let window = try LoadWindow(
           source, rows: rows, shards: [self], threadCount: threadCount)
         for batch in window.batches[0] { try requireFit(batch) }
-        for batch in window.batches[0] { try submit(.upsert(batch)) }
+        for batch in window.batches[0] { try body(.upsert(batch)) }
       }
     case .delete(let ids):
       let sorted = Set(ids.map(\.rawValue)).sorted()
       for start in stride(from: 0, to: sorted.count, by: Self.deleteCountMax) {
-        try submit(.delete(Array(sorted[start..<min(start + Self.deleteCountMax, sorted.count)])))
+        try body(.delete(Array(sorted[start..<min(start + Self.deleteCountMax, sorted.count)])))
       }
     }
-    if position == .start {
-      // Nothing was asked for; the term is checked all the same.
-      position = try self.submit(.delete([]), term: term).position
-    }
-    maintenance.wake(self)
-    return (receipt, position)
   }
 
   /// Rows may come from anyone who can reach a primary.
@@ -134,6 +204,35 @@ extension Shard {
       let view = try view()
       defer { withExtendedLifetime(view) {} }
       return try view.reading { try view.logEntries(after: position, byteCountMax: byteCountMax) }
+    }
+  }
+
+  /// The same, and how far it goes: as one state of the shard has it.
+  ///
+  /// - Parameter entryCountMax: The most operations, at least 1.
+  package func logTail(
+    after position: LogPosition, byteCountMax: Int, entryCountMax: Int
+  ) throws -> LogTail {
+    try noting {
+      let view = try view()
+      defer { withExtendedLifetime(view) {} }
+      return try view.reading {
+        var read = try view.logEntries(after: position, byteCountMax: byteCountMax)
+        guard case .entries(var entries) = read else {
+          return LogTail(read: read, last: position, end: nil)
+        }
+        if entries.count > entryCountMax {
+          entries.removeLast(entries.count - entryCountMax)
+          read = .entries(entries)
+        }
+        let sequence = position.sequence.rawValue + UInt64(entries.count)
+        if sequence == view.meta.sequence {
+          return LogTail(read: read, last: view.meta.position, end: status(view.meta))
+        }
+        let term = entries.isEmpty ? position.term : try view.logEntry(sequence).term
+        let last = LogPosition(term: term, sequence: SequenceNumber(sequence))
+        return LogTail(read: read, last: last, end: nil)
+      }
     }
   }
 

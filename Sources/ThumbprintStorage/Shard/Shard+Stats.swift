@@ -41,6 +41,23 @@ extension Shard {
   func recordWalk() throws -> RecordWalk {
     RecordWalk(try view())
   }
+
+  /// Visits the records whose ids are above `id`, or all, in ascending order of id, until `body`
+  /// returns `false`.
+  ///
+  /// - Returns: Whether there are no more.
+  package func scan(after id: ItemID?, _ body: (Record) throws -> Bool) throws -> Bool {
+    if id?.rawValue == .max { return true }
+    return try noting {
+      let view = try view()
+      defer { withExtendedLifetime(view) {} }
+      var walk = RecordWalk(view, from: id.map { $0.rawValue + 1 } ?? 0)
+      while walk.nextID != nil {
+        if try !body(try walk.next()) { return walk.nextID == nil }
+      }
+      return true
+    }
+  }
 }
 
 /// Goes through the live records of a view in ascending order of id.
@@ -57,13 +74,16 @@ struct RecordWalk {
   /// Runs that have rows left, as a heap by their next id.
   private var heap: [Int] = []
 
-  init(_ view: ShardView) {
+  /// - Parameter start: The least id that is wanted.
+  init(_ view: ShardView, from start: UInt64 = 0) {
     self.view = view
     for (i, segment) in view.segments.enumerated() {
-      runs.append(Run(ids: segment.placeIDs, next: 0, segment: i, block: 0))
+      let ids = segment.placeIDs
+      runs.append(Run(ids: ids, next: ids.lowerBound(start), segment: i, block: 0))
     }
     for number in view.recentRange {
-      runs.append(Run(ids: view.blocks[number].ids, next: 0, segment: nil, block: number))
+      let ids = view.blocks[number].ids
+      runs.append(Run(ids: ids, next: ids.lowerBound(start), segment: nil, block: number))
     }
     for run in runs.indices {
       skipDead(run)

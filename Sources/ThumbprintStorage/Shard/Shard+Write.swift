@@ -60,7 +60,7 @@ extension Shard {
   }
 
   /// Applies operations of one term in their order as one transaction.
-  private func apply(_ operations: [WriteOperation]) throws -> [WriteOutcome] {
+  func apply(_ operations: [WriteOperation]) throws -> [WriteOutcome] {
     let byteCount = operations.reduce(0) { sum, operation in
       if case .upsert(let batch) = operation.change { return sum + batch.storedByteCount }
       return sum

@@ -2,11 +2,11 @@ import Glibc
 
 /// A lock on a file, held while the value lives; the operating system lets go of it when the
 /// process ends, however it ends.
-final class FileLock: Sendable {
+package final class FileLock: Sendable {
   private let descriptor: Int32
 
   /// - Throws: ``StoreError/Code/locked`` if anyone holds it, in this process or another.
-  init(path: String) throws {
+  package init(path: String) throws {
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw StoreError.system(errno, "cannot open", path: path) }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
@@ -29,8 +29,8 @@ final class FileLock: Sendable {
 }
 
 /// Changes to folders that survive a crash once they return.
-enum DurableFiles {
-  static func createFolder(_ path: String) throws {
+package enum DurableFiles {
+  package static func createFolder(_ path: String) throws {
     guard mkdir(path, 0o755) == 0 || errno == EEXIST else {
       throw StoreError.system(errno, "cannot make the folder", path: path)
     }

@@ -1,0 +1,56 @@
+import NIOCore
+import Synchronization
+import ThumbprintCluster
+import ThumbprintTransport
+import ThumbprintWire
+
+/// Asks workers by their addresses, over one connection to each.
+package final class WirePeerNetwork: PeerNetwork {
+  private let group: any EventLoopGroup
+  private let limits: TransportLimits
+  private let hello: @Sendable () -> Hello
+  private let peers = Mutex<[WorkerAddress: WirePeer]?>([:])
+
+  package init(
+    group: any EventLoopGroup, limits: TransportLimits = TransportLimits(),
+    hello: @escaping @Sendable () -> Hello
+  ) {
+    self.group = group
+    self.limits = limits
+    self.hello = hello
+  }
+
+  package func send<Request: WireRequest>(
+    _ request: Request, to address: WorkerAddress, timeout: Duration,
+    reply: @escaping @Sendable (Result<Request.Reply, ServiceError>) -> Void
+  ) {
+    let outgoing = OutgoingRequest(request, timeout: timeout.timeAmount, completion: reply)
+    start(outgoing, to: address)
+  }
+
+  /// Sends a request whose body was made elsewhere.
+  package func start(_ request: OutgoingRequest, to address: WorkerAddress) {
+    let peer = peers.withLock { peers -> WirePeer? in
+      if let peer = peers?[address] { return peer }
+      guard peers != nil else { return nil }
+      let peer = WirePeer(
+        host: address.host, port: address.port, group: group, limits: limits, hello: hello)
+      peers?[address] = peer
+      return peer
+    }
+    if let peer {
+      peer.start(request)
+    } else {
+      request.fail(ServiceError(.shuttingDown, "this process is about to end"))
+    }
+  }
+
+  /// Ends all connections and asks no more.
+  package func close() {
+    let open = peers.withLock { peers in
+      defer { peers = nil }
+      return peers ?? [:]
+    }
+    for peer in open.values { peer.close() }
+  }
+}

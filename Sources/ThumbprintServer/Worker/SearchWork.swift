@@ -1,0 +1,228 @@
+import Synchronization
+import ThumbprintCluster
+import ThumbprintCodes
+import ThumbprintIndex
+import ThumbprintStorage
+import ThumbprintWire
+
+/// One search request on its way: large batches are divided among the threads of the pool.
+final class SearchWork: Sendable {
+  private struct Target: Sendable {
+    var number: Int
+    var shard: Shard
+    var snapshot: IndexSnapshot
+  }
+
+  private struct Match {
+    var match: SearchMatch
+    /// What is asked for of it; `nil` if nothing is.
+    var record: Record?
+  }
+
+  private struct Progress: Sendable {
+    var answers: [[SearchAnswer]?]
+    var openCount: Int
+    var failure: ServiceError?
+  }
+
+  /// Queries that one thread takes at least.
+  private static let partQueryCountMin = 16
+
+  private let request: SearchRequest
+  private let context: WorkerContext
+  private let targets: [Target]
+  private let shardCount: Int
+  /// Those that cannot be searched; times are still missing.
+  private let statuses: [ThumbprintWire.ShardStatus]
+  private let began: MonotonicInstant
+  private let progress: Mutex<Progress>
+  private let reply: ReplyHandler
+
+  /// Answers a search, on this thread and maybe on others of the pool. A shard that cannot be
+  /// searched has a failure in the answer; the others are searched all the same.
+  static func start(
+    _ request: SearchRequest, _ context: WorkerContext, _ deadline: MonotonicInstant?,
+    _ reply: @escaping ReplyHandler
+  ) throws {
+    let work = try SearchWork(request, context, reply)
+    let partCount = work.progress.withLock { $0.answers.count }
+    for part in 1..<max(1, partCount) {
+      let isTaken = context.pool.submit(.query, deadline: deadline) { isInTime in
+        if isInTime { work.run(part) } else { work.end(part, .failure(.late("a search"))) }
+      }
+      if !isTaken { work.end(part, .failure(.tooMuch)) }
+    }
+    work.run(0)
+  }
+
+  private init(
+    _ request: SearchRequest, _ context: WorkerContext, _ reply: @escaping ReplyHandler
+  ) throws {
+    self.request = request
+    self.context = context
+    self.reply = reply
+    began = .now
+    let handles = context.replicas[request.collection]
+    var targets: [Target] = []
+    var statuses: [ThumbprintWire.ShardStatus] = []
+    var shardCount = 1
+    for number in request.shards.isEmpty ? handles.keys.sorted() : request.shards {
+      do {
+        let key = ShardKey(collection: request.collection, number: number)
+        let shard = try RecordWork.shard(key, context)
+        try RecordWork.checkCoder(request.coder, of: shard)
+        let meta = try shard.meta
+        shardCount = meta.shardCount
+        targets.append(Target(number: number, shard: shard, snapshot: try shard.index()))
+        statuses.append(ThumbprintWire.ShardStatus(shard: number, position: meta.position))
+      } catch {
+        let error = ServiceError(any: error)
+        // The same everywhere: there is no sense in asking another replica.
+        if error.code == .coderMismatch { throw error }
+        statuses.append(ThumbprintWire.ShardStatus(shard: number, failure: error.code))
+      }
+    }
+    self.targets = targets
+    self.statuses = statuses
+    self.shardCount = shardCount
+    let partCount = max(
+      1, min(context.pool.threadCount, request.queryCount / Self.partQueryCountMin))
+    progress = Mutex(
+      Progress(answers: Array(repeating: nil, count: partCount), openCount: partCount))
+  }
+
+  private func run(_ part: Int) {
+    let partCount = progress.withLock { $0.answers.count }
+    let queries =
+      (request.queryCount * part / partCount..<request.queryCount * (part + 1) / partCount)
+      .map(query)
+    end(
+      part,
+      .success(
+        IndexSnapshot.search(
+          batch: queries, in: targets.map(\.snapshot), missProbability: request.missProbability)))
+  }
+
+  private func end(_ part: Int, _ result: Result<[SearchAnswer], ServiceError>) {
+    let whole: Result<[SearchAnswer], ServiceError>? = progress.withLock { progress in
+      switch result {
+      case .success(let answers): progress.answers[part] = answers
+      case .failure(let error): progress.failure = error
+      }
+      progress.openCount -= 1
+      guard progress.openCount == 0 else { return nil }
+      if let failure = progress.failure { return .failure(failure) }
+      return .success(progress.answers.flatMap { $0 ?? [] })
+    }
+    guard let whole else { return }
+    do {
+      reply(.success(try message(try whole.get())))
+    } catch {
+      reply(.failure(ServiceError(any: error)))
+    }
+  }
+
+  private func query(_ number: Int) -> SearchQuery {
+    let extent: SearchQuery.Extent =
+      switch request.extent {
+      case .nearest(let k): .nearest(k)
+      case .within(let radius): .within(radius)
+      }
+    let promise: SearchPromise =
+      switch request.promise {
+      case .certified: .certified
+      case .exact: .exact
+      case .recall(let share): .recall(share)
+      }
+    return SearchQuery(
+      feature: request.feature(number), image: request.image(number), extent: extent,
+      distanceMax: request.distanceMax, promise: promise,
+      metric: request.metric == .combined ? .combined : .feature)
+  }
+
+  // MARK: The answer
+
+  private func message(_ answers: [SearchAnswer]) throws -> ThumbprintWire.SearchReply {
+    let parts = request.wants.parts
+    let matchCount = answers.reduce(0) { $0 + $1.matches.count }
+    guard matchCount <= WireLimits.matchCountMax else { throw Self.tooLarge("matches", matchCount) }
+    var matches: [[Match]] = []
+    for answer in answers {
+      let records = parts.isEmpty ? [] : try records(answer.matches.map(\.id))
+      var found: [Match] = []
+      for (i, match) in answer.matches.enumerated() {
+        let record = parts.isEmpty ? nil : records[i]
+        // What was deleted after the search is no answer any more.
+        if parts.isEmpty || record != nil { found.append(Match(match: match, record: record)) }
+      }
+      matches.append(found)
+    }
+    return try message(answers, matches)
+  }
+
+  private func records(_ ids: [ItemID]) throws -> [Record?] {
+    let shards = Dictionary(uniqueKeysWithValues: targets.map { ($0.number, $0.shard) })
+    return try RecordWork.records(ids, in: shards, count: shardCount) { number in
+      ServiceError(.internalError, "a match is in shard \(number), which was not searched")
+    }
+  }
+
+  private func message(
+    _ answers: [SearchAnswer], _ matches: [[Match]]
+  ) throws -> ThumbprintWire.SearchReply {
+    var rows = RowColumnsBuilder(parts: request.wants.parts)
+    var distances: [UInt16] = []
+    var results: [ThumbprintWire.SearchReply.Answer] = []
+    for (answer, matches) in zip(answers, matches) {
+      let start = distances.count
+      for match in matches {
+        distances.append(UInt16(match.match.distance))
+        if let record = match.record { rows.append(record) } else { rows.append(id: match.match.id) }
+        if rows.byteCount > WireLimits.payloadByteCountMax {
+          throw Self.tooLarge("bytes", rows.byteCount)
+        }
+      }
+      let certificate =
+        request.wants.contains(.certificate) ? WireCertificate(answer.certificate) : nil
+      results.append(
+        ThumbprintWire.SearchReply.Answer(matches: start..<distances.count, certificate: certificate))
+    }
+    let microseconds = began.duration(to: .now) / .microseconds(1)
+    let statuses = statuses.map { status in
+      var status = status
+      if status.failure == nil {
+        status.searchedMicroseconds = UInt32(min(microseconds, Double(UInt32.max)))
+      }
+      return status
+    }
+    return ThumbprintWire.SearchReply(
+      answers: results, shards: statuses, distances: distances, rows: rows.columns())
+  }
+
+  private static func tooLarge(_ what: String, _ count: Int) -> ServiceError {
+    ServiceError(
+      .tooLarge, "the answer would have \(count) \(what), more than one message may have",
+      hint: "ask for fewer neighbours, a smaller radius, or with fewer queries at once")
+  }
+}
+
+extension WireCertificate {
+  init(_ certificate: SearchCertificate) {
+    self.init()
+    missProbability = certificate.missProbability
+    radius = UInt64(certificate.radius)
+    rowCount = UInt64(certificate.rowCount)
+    codesCompared = UInt64(certificate.codesCompared)
+    sketchesRead = UInt64(certificate.sketchesRead)
+    bucketsProbed = UInt64(certificate.bucketsProbed)
+    postingsRead = UInt64(certificate.postingsRead)
+    excludedByTables = UInt64(certificate.excludedByTables)
+    excludedBySketches = UInt64(certificate.excludedBySketches)
+    excludedByClusters = UInt64(certificate.excludedByClusters)
+    predictedNanoseconds = certificate.predictedNanoseconds
+    segmentsByTables = UInt32(certificate.arms[.tables] ?? 0)
+    segmentsBySketches = UInt32(certificate.arms[.sketches] ?? 0)
+    segmentsByClusters = UInt32(certificate.arms[.clusters] ?? 0)
+    segmentsByScan = UInt32(certificate.arms[.scan] ?? 0)
+  }
+}

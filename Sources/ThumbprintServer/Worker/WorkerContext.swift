@@ -1,0 +1,34 @@
+import Logging
+import ThumbprintCluster
+import ThumbprintStorage
+
+/// What all parts of a worker share.
+final class WorkerContext: Sendable {
+  let settings: WorkerSettings
+  let store: ReplicaStore
+  let peers: any PeerNetwork
+  let coordinator: any CoordinatorNetwork
+  let logger: Logger
+  let replicas = ReplicaTable()
+  let copies: CopySources
+  /// Searches, and what else needs the processor.
+  let pool: WorkPool
+  /// Reads the log for followers, whose primaries' writes wait for that.
+  let logReaders: WorkPool
+
+  init(
+    settings: WorkerSettings, store: ReplicaStore, peers: any PeerNetwork,
+    coordinator: any CoordinatorNetwork, logger: Logger
+  ) {
+    self.settings = settings
+    self.store = store
+    self.peers = peers
+    self.coordinator = coordinator
+    self.logger = logger
+    copies = CopySources(countMax: settings.copyCountMax)
+    pool = WorkPool(
+      name: "search", threadCount: settings.searchThreadCount,
+      waitingCountMax: settings.waitingCountMax)
+    logReaders = WorkPool(name: "log", threadCount: 2, waitingCountMax: .max)
+  }
+}

@@ -1,0 +1,43 @@
+import Glibc
+import ThumbprintCluster
+import ThumbprintCodes
+import ThumbprintStorage
+
+/// How a worker works.
+package struct WorkerSettings: Sendable {
+  package var name: WorkerName
+  /// Where others reach it.
+  package var address: WorkerAddress
+  /// The folder of its replicas.
+  package var path: String
+  /// Bytes that it offers for replicas.
+  package var capacityByteCount: Int
+  /// Threads that search.
+  package var searchThreadCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+  /// Requests that wait for a thread; more are refused as busy. Queries, and the others, each.
+  package var waitingCountMax = 4_096
+  /// Bytes of writes that are under way; more are refused as busy.
+  package var writeByteCountMax = 256 << 20
+  /// Bytes that one step of a copy asks for.
+  package var copyStepByteCount = 1 << 20
+  /// How long one step of a copy may take.
+  package var copyStepTimeout: Duration = .seconds(10)
+  /// A copy that is not read for so long is given up by its source.
+  package var copyIdleTime: Duration = .seconds(30)
+  /// Copies that are read from here at once.
+  package var copyCountMax = 64
+
+  package var replica = ReplicaSettings()
+  package var worker = WorkerStateMachine.Settings()
+  package var maintenance = MaintenanceLimits.standard
+  package var retention = LogRetention.standard
+
+  package init(
+    name: WorkerName, address: WorkerAddress, path: String, capacityByteCount: Int
+  ) {
+    self.name = name
+    self.address = address
+    self.path = path
+    self.capacityByteCount = capacityByteCount
+  }
+}

@@ -1,0 +1,148 @@
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+import ThumbprintWire
+
+/// Listens on an address and lets a ``FrameService`` answer whoever connects.
+public final class FrameServer: Sendable {
+  final class Shared: Sendable {
+    let service: any FrameService
+    let limits: TransportLimits
+    let logger: Logger
+    private let state = Mutex(State())
+
+    private struct State {
+      var channels: [UInt64: any Channel] = [:]
+      var lastNumber: UInt64 = 0
+      var isShuttingDown = false
+    }
+
+    init(service: any FrameService, limits: TransportLimits, logger: Logger) {
+      self.service = service
+      self.limits = limits
+      self.logger = logger
+    }
+
+    var isShuttingDown: Bool { state.withLock { $0.isShuttingDown } }
+
+    var connectionCount: Int { state.withLock { $0.channels.count } }
+
+    /// The number of a new connection; `nil` if there are too many.
+    func begin(_ channel: any Channel) -> UInt64? {
+      state.withLock { state in
+        guard !state.isShuttingDown, state.channels.count < limits.connectionCountMax else {
+          return nil
+        }
+        state.lastNumber += 1
+        state.channels[state.lastNumber] = channel
+        return state.lastNumber
+      }
+    }
+
+    func end(_ number: UInt64) { _ = state.withLock { $0.channels.removeValue(forKey: number) } }
+
+    var openChannels: [any Channel] { state.withLock { Array($0.channels.values) } }
+
+    /// Every connection that is open; no further ones are let in.
+    func shutDown() -> [any Channel] {
+      state.withLock { state in
+        state.isShuttingDown = true
+        return Array(state.channels.values)
+      }
+    }
+  }
+
+  private let shared: Shared
+  private let channel: any Channel
+
+  private init(shared: Shared, channel: any Channel) {
+    self.shared = shared
+    self.channel = channel
+  }
+
+  /// The port that it listens on; one that was free, if 0 was asked for.
+  public var port: Int { channel.localAddress?.port ?? 0 }
+
+  /// `HOST:PORT` that it listens on.
+  public var address: String { channel.localAddress.map(PeerAddress.text) ?? "" }
+
+  /// Connections that are open.
+  public var connectionCount: Int { shared.connectionCount }
+
+  /// Begins to listen.
+  ///
+  /// - Throws: `unavailable` if the address cannot be had.
+  public static func bind(
+    host: String, port: Int, group: any EventLoopGroup, service: any FrameService,
+    limits: TransportLimits = TransportLimits(), logger: Logger
+  ) async throws(ServiceError) -> FrameServer {
+    let shared = Shared(service: service, limits: limits, logger: logger)
+    let bootstrap = ServerBootstrap(group: group)
+      .serverChannelOption(.backlog, value: 1024)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      .childChannelOption(
+        .writeBufferWaterMark, value: .init(low: 1 << 20, high: 4 << 20)
+      )
+      .childChannelInitializer { Self.welcome($0, shared) }
+    do {
+      let channel = try await bootstrap.bind(host: host, port: port).get()
+      return FrameServer(shared: shared, channel: channel)
+    } catch {
+      throw ServiceError(.unavailable, "cannot listen on \(host):\(port): \(error)")
+    }
+  }
+
+  private static func welcome(
+    _ channel: any Channel, _ shared: Shared
+  ) -> EventLoopFuture<Void> {
+    let address = channel.remoteAddress.map(PeerAddress.text) ?? "unknown"
+    guard let number = shared.begin(channel) else {
+      shared.logger.notice(
+        "refused",
+        metadata: [
+          "peer": "\(address)", "code": "busy",
+          "why": "\(shared.limits.connectionCountMax) connections are open",
+        ])
+      return channel.close()
+    }
+    channel.closeFuture.whenComplete { _ in shared.end(number) }
+    return channel.eventLoop.makeCompletedFuture {
+      let frames = FrameHandler(bodyByteCountMax: WireLimits.handshakeByteCountMax)
+      let handler = ServerConnectionHandler(
+        server: shared, frames: frames, number: number, address: address)
+      try channel.pipeline.syncOperations.addHandlers([frames, handler])
+    }
+  }
+
+  /// Ends every connection and goes on listening, as a network that fails for a moment does.
+  package func dropConnections() {
+    for channel in shared.openChannels { channel.close(promise: nil) }
+  }
+
+  /// Takes no further connections or requests, and ends when what was asked before is answered, or
+  /// the time is over.
+  public func shutDown(within time: TimeAmount = .seconds(10)) async {
+    try? await channel.close()
+    let channels = shared.shutDown()
+    for channel in channels {
+      channel.eventLoop.execute {
+        let handler = try? channel.pipeline.syncOperations.handler(
+          type: ServerConnectionHandler.self)
+        handler?.shutDown()
+        channel.eventLoop.scheduleTask(in: time) { channel.close(promise: nil) }
+      }
+    }
+    for channel in channels { try? await channel.closeFuture.get() }
+  }
+}
+
+/// How addresses are written in logs and messages.
+enum PeerAddress {
+  /// `HOST:PORT`, numeric.
+  static func text(_ address: SocketAddress) -> String {
+    guard let host = address.ipAddress, let port = address.port else { return "\(address)" }
+    return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+  }
+}

@@ -1,0 +1,120 @@
+import NIOCore
+import Synchronization
+import ThumbprintWire
+
+/// A request of a peer, to be answered once, by any thread. One that is let go unanswered is
+/// answered with an internal error.
+public final class ServerRequest: Sendable {
+  public let frame: Frame
+  /// Who asks.
+  public let peer: Peer
+  /// When the whole request was there.
+  public let received: NIODeadline
+  private let state = Mutex(State())
+  private let finish: @Sendable (ByteBuffer) -> Void
+
+  private struct State {
+    var isAnswered = false
+    var isCancelled = false
+    var onCancel: (@Sendable () -> Void)?
+  }
+
+  init(frame: Frame, peer: Peer, finish: @escaping @Sendable (ByteBuffer) -> Void) {
+    self.frame = frame
+    self.peer = peer
+    received = .now()
+    self.finish = finish
+  }
+
+  deinit {
+    fail(ServiceError(.internalError, "the request was forgotten"))
+  }
+
+  /// After which the peer does not wait for the answer; `nil` if it will.
+  public var deadline: NIODeadline? {
+    let milliseconds = frame.header.deadlineMilliseconds
+    return milliseconds == 0 ? nil : received + .milliseconds(Int64(milliseconds))
+  }
+
+  /// Whether nobody waits for the answer any more.
+  public var isExpired: Bool { deadline.map { $0 < .now() } ?? false }
+
+  /// Whether the peer took the request back, or is gone.
+  public var isCancelled: Bool { state.withLock { $0.isCancelled } }
+
+  /// Calls `body` when the request is taken back; at once if it was. Only the last one counts.
+  public func onCancel(_ body: @escaping @Sendable () -> Void) {
+    let isCancelled = state.withLock { state in
+      if !state.isAnswered, !state.isCancelled { state.onCancel = body }
+      return state.isCancelled
+    }
+    if isCancelled { body() }
+  }
+
+  /// Answers. Only the first answer counts.
+  public func answer(_ message: some WireMessage) {
+    answer(Frame(message, answering: frame.header))
+  }
+
+  /// Answers with an error. Only the first answer counts.
+  public func fail(_ error: ServiceError) { answer(ErrorMessage(error)) }
+
+  /// Answers with the body of another peer's answer. Only the first answer counts.
+  public func answer(type: MessageType, body: [UInt8]) {
+    answer(
+      Frame(
+        header: FrameHeader(
+          type: type, requestID: frame.header.requestID, traceID: frame.header.traceID),
+        body: body))
+  }
+
+  private func answer(_ answer: Frame) {
+    let isFirst = state.withLock { state in
+      state.onCancel = nil
+      defer { state.isAnswered = true }
+      return !state.isAnswered
+    }
+    guard isFirst else { return }
+    var answer = answer
+    if answer.body.count > WireLimits.bodyByteCountMax {
+      answer = Frame(
+        ErrorMessage(
+          ServiceError(
+            .tooLarge,
+            "the answer has \(answer.body.count) bytes; the most is \(WireLimits.bodyByteCountMax)",
+            hint: "ask for less at once")), answering: frame.header)
+    }
+    finish(answer.buffer())
+  }
+
+  /// The peer does not want the answer any more.
+  func cancel() {
+    let onCancel = state.withLock { state in
+      state.isCancelled = true
+      defer { state.onCancel = nil }
+      return state.onCancel
+    }
+    onCancel?()
+  }
+}
+
+/// The other side of a connection, from its handshake on.
+public struct Peer: Sendable {
+  /// Different for every connection of this process.
+  public let connection: UInt64
+  /// `HOST:PORT` that it calls from.
+  public let address: String
+  public let hello: Hello
+}
+
+/// What answers the requests of all connections.
+public protocol FrameService: Sendable {
+  /// Decides about a new peer. Called on an event loop; must not wait.
+  func greet(_ hello: Hello) throws(ServiceError) -> Welcome
+
+  /// Takes a request, to be answered at once or later. Called on an event loop; must not wait.
+  func handle(_ request: ServerRequest)
+
+  /// The connection of a peer that was welcome has ended. Called on an event loop.
+  func disconnected(_ peer: Peer)
+}
