@@ -8,15 +8,16 @@ struct TrainFinetuneCommand: ParsableCommand {
     abstract: "Tune feature codes so that pictures of one group find each other.",
     discussion: """
       The groups are folders, or four files in a row of a set named as UKBench is. The
-      convolutions stay as they are; the head is fitted to the pictures without labels
-      and then tuned by triplets, beside the bits of the image codec, which stay too.
-      --steps 0 leaves out the tuning. Choose settings by --hold-out, not by the test.
+      convolutions stay as they are. A projection learns what differs inside groups,
+      then fc6 and fc7 are tuned by triplets, beside the bits of the image codec, which
+      stay too. --steps 0 makes the network before tuning, fitted without the groups.
+      Choose settings by --hold-out, not by the groups that test.
 
       Examples:
         thumbprint train finetune views --part even --convolutions vgg19.safetensors \\
           --codec codec.safetensors --out features.safetensors
         thumbprint train finetune views --part even --convolutions vgg19.safetensors \\
-          --codec codec.safetensors --hold-out 6 --tightness 1 --spread 1 --out t.safetensors
+          --codec codec.safetensors --hold-out 6 --components 64 --emphasis 0.5 --out t.safetensors
       """)
 
   @Argument(
@@ -45,6 +46,18 @@ struct TrainFinetuneCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("Steps; 0 for none.", valueName: "count"))
   var steps = 300
+
+  @Option(help: ArgumentHelp("Numbers that go into fc6, 1 to 1024.", valueName: "count"))
+  var components = 256
+
+  @Option(
+    help: ArgumentHelp(
+      "Power of their deviation by which the projection weighs directions, 0 to 2; above 0 makes "
+        + "an index faster.", valueName: "number"))
+  var emphasis: Float = 0
+
+  @Option(help: ArgumentHelp("Outputs of fc6, 1 to 16384.", valueName: "count"))
+  var hidden = 1_024
 
   @Option(help: ArgumentHelp("Groups of one step, two pictures of each.", valueName: "count"))
   var batchGroups = 64
@@ -91,6 +104,15 @@ struct TrainFinetuneCommand: ParsableCommand {
     guard (0...10_000_000).contains(steps) else {
       throw ValidationError("--steps: \(steps) is not in 0...10000000")
     }
+    guard (1...1_024).contains(components) else {
+      throw ValidationError("--components: \(components) is not in 1...1024")
+    }
+    guard emphasis >= 0, emphasis <= 2 else {
+      throw ValidationError("--emphasis: \(emphasis) is not in 0...2")
+    }
+    guard (1...16_384).contains(hidden) else {
+      throw ValidationError("--hidden: \(hidden) is not in 1...16384")
+    }
     guard rate > 0, rate <= 1 else { throw ValidationError("--rate: \(rate) is not in 0...1") }
     guard margin >= 0, margin <= 1 else {
       throw ValidationError("--margin: \(margin) is not in 0...1")
@@ -121,7 +143,10 @@ struct TrainFinetuneCommand: ParsableCommand {
       holdOut.map { (numbers[group] ?? 0) % $0 == $0 - 1 } ?? false
     }
     let tuning = described.filtered { !isHeldOut($0) }
-    var network = try FeatureNetwork(fitting: fixed, to: tuning, seed: seed)
+    var network = try FeatureNetwork(
+      fitting: fixed, to: tuning, usesGroups: steps > 0, emphasis: emphasis,
+      componentCount: components,
+      hiddenCount: hidden, seed: seed)
     try report("before", network, described, isHeldOut)
     if steps > 0 {
       network = try tune(network, tuning)
@@ -142,7 +167,7 @@ struct TrainFinetuneCommand: ParsableCommand {
       recipe: recipe, network: network, set: set, seed: seed, threadCount: threads.count)
     let run = TrainingRun(checkpoint: out + ".checkpoint", label: "train finetune", log: log)
     try run.resume { try trainer.restore(from: $0) }
-    try run.loop(stepCount: steps, write: { try trainer.write(to: $0) }) {
+    func step() throws -> (Int, String)? {
       guard !trainer.isFinished else { return nil }
       let progress = try trainer.advance()
       return (
@@ -150,6 +175,7 @@ struct TrainFinetuneCommand: ParsableCommand {
         "loss \(Text.fixed(progress.loss, 4)), \(Text.percent(progress.activeShare)) active"
       )
     }
+    try run.loop(stepCount: steps, write: { try trainer.write(to: $0) }, step: step)
     run.clean()
     return trainer.network
   }
