@@ -28,7 +28,7 @@ struct BatchSearch {
     }
     let rowCount = snapshots.reduce(0) { $0 + $1.rowCount }
     self.rowCount = rowCount
-    let miss = missProbability / Double(max(1, snapshots.reduce(0) { $0 + $1.partCount }))
+    let miss = IndexSnapshot.missProbability(missProbability, ofPartsIn: snapshots)
     plans = queries.map {
       precondition(
         $0.metric == .feature || $0.image != nil, "a combined query needs an image code")
