@@ -28,7 +28,7 @@ struct BatchSearch {
     }
     let rowCount = snapshots.reduce(0) { $0 + $1.rowCount }
     self.rowCount = rowCount
-    let miss = missProbability / Double(max(1, snapshots.reduce(0) { $0 + $1.partCount }))
+    let miss = IndexSnapshot.missProbability(missProbability, ofPartsIn: snapshots)
     plans = queries.map { QueryPlan($0, missProbability: miss, rowCount: rowCount) }
     scratches = queries.map { _ in SearchScratch.take() }
     matches = queries.map(TopMatches.init)

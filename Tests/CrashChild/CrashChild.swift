@@ -20,8 +20,12 @@ import ThumbprintTestKit
         try fillRaw(path: arguments[2], byteCountMax: Int(arguments[3]) ?? 0)
       case "copy" where arguments.count == 4:
         try copy(from: arguments[2], to: arguments[3])
+      case "follow" where arguments.count == 5:
+        try follow(arguments[2], by: arguments[3], seed: UInt64(arguments[4]) ?? 0)
       default:
-        tell("usage: work STORE SEED | fill STORE BYTES | fill-raw FILE BYTES | copy FILE FOLDER")
+        tell(
+          "usage: work STORE SEED | fill STORE BYTES | fill-raw FILE BYTES | copy FILE FOLDER | follow FILE FILE SEED"
+        )
       }
     } catch {
       tell("error \(error)")
@@ -85,6 +89,24 @@ import ThumbprintTestKit
       return tell("error: another digest")
     }
     tell("copied")
+  }
+
+  /// Applies the log of one shard to another, in parts of random sizes, and tells how far it is.
+  private static func follow(_ primary: String, by follower: String, seed: UInt64) throws {
+    let primary = try Shard(path: primary, readOnly: true)
+    let follower = try Shard(
+      path: follower, readOnly: false, limits: .tiny, retention: .standard)
+    var random = SplitMix64(seed: seed)
+    let term = try primary.meta.term
+    tell("open")
+    while true {
+      let read = try primary.logEntries(
+        after: try follower.position, byteCountMax: Int.random(in: 1...60_000, using: &random))
+      guard case .entries(let payloads) = read else { return tell("error \(read)") }
+      if payloads.isEmpty { return tell("end") }
+      let position = try follower.apply(payloads, primaryTerm: term)
+      tell("at \(position.sequence.rawValue)")
+    }
   }
 
   /// Keeps files of this process from growing beyond a size: a disk of that size, for a process.

@@ -29,6 +29,28 @@ import ThumbprintCodes
     try sandbox.succeed("verify", "-c", "c", "--sample", "3", "-k", "4")
   }
 
+  @Test func aLoadInterruptedWhileIndexingEndsCleanlyAndIsCompleted() throws {
+    let sandbox = try Sandbox()
+    try sandbox.makeDataset("data", count: 150_000)
+    try sandbox.succeed("collection", "create", "c", "--shards", "2")
+    let load = try sandbox.start(["load", "data", "-c", "c"])
+    load.wait(forError: "indexing")
+    load.send(signal: SIGINT)
+    let outcome = try load.outcome()
+    #expect(outcome.status == 130, "\(outcome)")
+    #expect(
+      outcome.errors.contains(
+        "thumbprint: stopped: all 150,000 records are on the disk in 'c', but not all are "
+          + "indexed\n  hint: "), "\(outcome.errors)")
+    try sandbox.succeed("check", "-c", "c")
+    let rest = try sandbox.succeed("load", "data", "-c", "c", "--json").json([String: Any].self)
+    #expect(rest["skipped"] as? Int == 150_000 && rest["interrupted"] as? Bool == false)
+    let stats = try sandbox.succeed("seal", "-c", "c", "--json").json([String: Any].self)
+    let before = try #require(stats["before"] as? [String: Int])
+    #expect(before["recentRows"] == 0 && before["records"] == 150_000)
+    try sandbox.succeed("check", "-c", "c")
+  }
+
   @Test func aKilledLoadLosesNothingAcknowledgedAndGoesOn() throws {
     let sandbox = try Sandbox()
     try sandbox.makeDataset("data", count: 60_000)

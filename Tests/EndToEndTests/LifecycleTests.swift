@@ -103,8 +103,16 @@ import ThumbprintCommands
       .json([String: Any].self)
     #expect(deleted["deleted"] as? Int == 198 && deleted["absent"] as? Int == 2)
     #expect(try sandbox.contents().count == 200)
-    try sandbox.succeed("compact", "-c", "c")
-    try sandbox.succeed("seal", "-c", "c")
+    for command in ["compact", "seal"] {
+      let result = try sandbox.succeed(command, "-c", "c", "--json").json([String: Any].self)
+      #expect(Set(result.keys) == ["collection", "seconds", "before", "after"])
+      let before = try #require(result["before"] as? [String: Int])
+      let after = try #require(result["after"] as? [String: Int])
+      #expect(before["records"] == 200 && after["records"] == 200)
+      #expect(after["deadRows"] == 0 && Set(after.keys) == Set(before.keys))
+      let text = try sandbox.succeed(command, "-c", "c")
+      #expect(text.output.isEmpty && text.errors.contains("'c' in "))
+    }
     #expect(try sandbox.contents().count == 200)
     try sandbox.succeed("check", "-c", "c")
     try sandbox.succeed("verify", "-c", "c", "-k", "3")

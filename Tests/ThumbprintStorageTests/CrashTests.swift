@@ -51,6 +51,69 @@ import ThumbprintTestKit
     try twin.expectEqual(collection, queries: (0..<5).map { _ in generator.query() })
   }
 
+  /// A follower is killed at random moments while it applies the log of a primary. It must then
+  /// hold exactly what the primary held after some operation, none before the last one told.
+  @Test func aKilledFollowerHoldsAPrefixOfTheLog() throws {
+    let environment = ProcessInfo.processInfo.environment
+    let killCount = environment["THUMBPRINT_KILLS"].flatMap { Int($0) } ?? 10
+    let seed = testSeed()
+    var random = SplitMix64(seed: seed)
+    var generator = RecordGenerator(seed: seed)
+    let primary = try Replica()
+    let term = Term(3)
+    // What the primary holds, by sequence.
+    var contents = [try primary.shard.meta.digest]
+    _ = try primary.shard.beginTerm(term)
+    contents.append(try primary.shard.meta.digest)
+    for number in 0..<400 {
+      let write: ReplicaWrite =
+        number % 4 == 3
+        ? .delete((0..<5).map { _ in generator.id(below: 900) })
+        : .upsert(generator.records(generator.number(in: 1...60), idsBelow: 900))
+      _ = try primary.shard.write(write, term: term)
+      let meta = try primary.shard.meta
+      // A delete of ids that are not there is no operation.
+      if Int(meta.sequence) == contents.count { contents.append(meta.digest) }
+      try #require(Int(meta.sequence) == contents.count - 1)
+    }
+
+    let path = primary.folder.path + "/follower.mdb"
+    try Shard.create(path: path, meta: Replica.meta())
+    var applied = 0
+    var roundCount = 0
+    for _ in 0..<killCount {
+      let child = try CrashChildProcess(["follow", primary.path, path, String(random.next())])
+      usleep(UInt32.random(in: 5_000...150_000, using: &random))
+      child.killNow()
+      let lines = child.finish()
+      #expect(!lines.contains { $0.hasPrefix("error") }, "\(lines)")
+      let told = lines.last { $0.hasPrefix("at ") }.flatMap { Int($0.dropFirst(3)) } ?? 0
+      let shard = try Shard(
+        path: path, readOnly: false, limits: Replica.limits, retention: .standard)
+      let meta = try shard.meta
+      let sequence = Int(meta.sequence)
+      #expect(sequence >= max(told, applied) && sequence < contents.count)
+      #expect(meta.digest == contents[min(sequence, contents.count - 1)], "after \(sequence)")
+      let report = try shard.check()
+      #expect(report.problems.isEmpty && report.digest == meta.digest, "\(report.problems)")
+      shard.close()
+      applied = sequence
+      if sequence == contents.count - 1 {
+        // It has all: another begins.
+        try FileManager.default.removeItem(atPath: path)
+        try Shard.create(path: path, meta: Replica.meta())
+        (applied, roundCount) = (0, roundCount + 1)
+      }
+    }
+    print("aKilledFollowerHoldsAPrefixOfTheLog: \(roundCount) rounds, \(applied) operations more")
+    #expect(roundCount + applied > 0)
+    let lines = try CrashChildProcess(["follow", primary.path, path, "1"]).finish()
+    #expect(lines.last == "end", "\(lines)")
+    let shard = try Shard(path: path, readOnly: true)
+    #expect(try shard.meta.position == primary.shard.position)
+    #expect(try shard.meta.digest == contents.last)
+  }
+
   /// A reader in another process sees whole states while a writer works.
   @Test func aReaderBesideAWriterSeesWholeStates() throws {
     let folder = TemporaryFolder()

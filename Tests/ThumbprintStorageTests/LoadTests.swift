@@ -85,6 +85,56 @@ import ThumbprintTestKit
     #expect(try collection.check().isSound)
   }
 
+  /// Runs out when it was asked a number of times since it began.
+  private final class Patience: Sendable {
+    private let hasBegun = Atomic<Bool>(false)
+    private let asked = Atomic<Int>(0)
+    private let askedCountMax: Int
+
+    init(_ askedCountMax: Int) { self.askedCountMax = askedCountMax }
+
+    func begin() { hasBegun.store(true, ordering: .relaxed) }
+
+    var isOver: Bool {
+      hasBegun.load(ordering: .relaxed)
+        && asked.add(1, ordering: .relaxed).newValue >= askedCountMax
+    }
+  }
+
+  /// Asked to stop while the index is made, a load ends with every record stored and found;
+  /// loading again makes the index.
+  @Test(arguments: [1, 2, 3]) func aLoadCancelledWhileSealingIsCompletedLater(
+    askedCount: Int
+  ) throws {
+    var generator = RecordGenerator(seed: 15)
+    let records = (0..<900).map { generator.record(id: ItemID(UInt64($0))) }
+    let folder = TemporaryFolder()
+    var limits = MaintenanceLimits.tiny
+    limits.isAutomatic = false
+    let store = try LocalStore(path: folder.path, access: .readWrite, limits: limits)
+    try store.createCollection("c", shardCount: 2, profile: .standard, coder: nil)
+    let collection = try store.collection("c")
+    let patience = Patience(askedCount)
+    var phases: [LoadProgress.Phase] = []
+    let report = try collection.load(
+      source: MemorySource(records: records),
+      options: LoadOptions(isCancelled: { patience.isOver })
+    ) {
+      phases.append($0.phase)
+      if $0.phase == .sealing { patience.begin() }
+    }
+    #expect(report.wasCancelled && report.added == 900 && phases.last == .sealing)
+    let twin = twin(records)
+    try twin.expectEqual(collection, queries: (0..<3).map { _ in generator.query() })
+    let again = try collection.load(
+      source: MemorySource(records: records), options: LoadOptions()
+    ) { _ in }
+    #expect(!again.wasCancelled && again.skipped == 900)
+    let stats = try collection.stats()
+    #expect(stats.shards.allSatisfy { $0.segmentCount > 0 })
+    try twin.expectEqual(collection, queries: (0..<3).map { _ in generator.query() })
+  }
+
   @Test func aDatasetOfAnotherCoderOrDigestIsRefused() throws {
     var generator = RecordGenerator(seed: 6)
     let records = (0..<10).map { generator.record(id: ItemID(UInt64($0))) }

@@ -9,7 +9,7 @@ struct BenchLoadCommand: ParsableCommand {
     discussion: """
       Makes random codes in a folder of its own below --dir, about 4 KiB a record in
       all, loads them, and removes everything. The plain file is written and synced in
-      the same run, before and after; the better of the two counts.
+      the same run, in turns with the loads; medians are compared.
 
       Examples:
         thumbprint bench load --count 100000
@@ -32,9 +32,15 @@ struct BenchLoadCommand: ParsableCommand {
     completion: .directory)
   var dir = "."
 
+  @Option(
+    name: .customLong("repeat"),
+    help: ArgumentHelp("Loads, each between two plain files; at least 1.", valueName: "count"))
+  var rounds = 3
+
   @OptionGroup var output: OutputOptions
 
   mutating func validate() throws {
+    guard rounds >= 1 else { throw ValidationError("--repeat: \(rounds) is below 1") }
     guard count >= 1 else { throw ValidationError("--count: \(count) is below 1") }
     try CollectionCreateCommand.check(shards: shards)
     try IndexProfile.check(tables: tables)
@@ -44,7 +50,7 @@ struct BenchLoadCommand: ParsableCommand {
     let progress = Progress("load", total: count, noun: "records", quiet: output.log.quiet)
     defer { progress.finish() }
     let report = try LoadBenchmark.run(
-      directory: dir, recordCount: count, shardCount: shards,
+      directory: dir, recordCount: count, shardCount: shards, repeatCount: rounds,
       profile: IndexProfile(tableCount: tables)
     ) {
       progress.moved(to: $0)
@@ -55,21 +61,24 @@ struct BenchLoadCommand: ParsableCommand {
   }
 
   private static func text(_ report: LoadBenchmark.Report) -> String {
+    let load = report.loads.map { Text.duration($0.seconds) }.joined(separator: ", ")
+    let plain = report.plainSeconds.map(Text.duration).joined(separator: ", ")
+    let cpu = report.loads.map { $0.userSeconds + $0.systemSeconds }.max() ?? 0
     let facts = [
       (
         "load",
-        "\(Text.count(report.recordCount, "record")) in \(Text.duration(report.loadSeconds)), "
-          + "\(Text.grouped(Int(report.recordsPerSecond)))/s; the last "
-          + "\(Text.duration(report.sealingSeconds)) indexing"
+        "\(Text.count(report.recordCount, "record")) in \(load): "
+          + "\(Text.grouped(Int(report.recordsPerSecond)))/s in the median; up to "
+          + "\(Text.duration(cpu)) of processor time"
       ),
       (
         "plain file",
-        "\(Text.duration(report.plainSeconds)) for the same bytes: the load runs at "
-          + "\(Text.fixed(report.speedRatio, 2)) of its speed"
+        "\(plain) for the same bytes: the load runs at \(Text.fixed(report.speedRatio, 2)) of its "
+          + "speed, by medians"
       ),
       (
         "written",
-        "\(Text.bytes(report.writtenByteCount)), "
+        "\(Text.bytes(report.loads.map(\.writtenByteCount).max() ?? 0)), "
           + "\(Text.fixed(report.writtenPerRecordByte, 2)) bytes per byte of a record"
       ),
       ("memory", "\(Text.bytes(report.memoryByteCountMax)) at most"),
@@ -78,8 +87,10 @@ struct BenchLoadCommand: ParsableCommand {
       ),
       (
         "open again",
-        "\(Text.duration(report.openSeconds)), warm \(Text.duration(report.warmSeconds)), first "
-          + "query \(Text.duration(report.firstQuerySeconds))"
+        "\(Text.duration(report.reopened.openSeconds)), warm "
+          + "\(Text.duration(report.reopened.warmSeconds)), first query "
+          + "\(Text.duration(report.reopened.firstQuerySeconds)), others "
+          + "\(Text.duration(report.reopened.querySeconds))"
       ),
     ]
     let width = facts.reduce(0) { max($0, $1.0.count) }

@@ -52,13 +52,22 @@ struct LoadCommand: ParsableCommand {
     } else if !report.wasCancelled {
       try Console.write(result.text)
     }
-    guard !report.wasCancelled else {
-      throw CommandError(
+    if report.wasCancelled { throw interruption(durable: durableCount, of: source.count) }
+  }
+
+  private func interruption(durable: Int, of count: Int) -> CommandError {
+    if durable == count {
+      return CommandError(
         .interrupted,
-        "\(Text.grouped(durableCount)) of \(Text.count(source.count, "record")) are on the disk "
-          + "in '\(collection.name)'",
-        hint: "to go on, run the same command again; what is there is passed over")
+        "all \(Text.count(count, "record")) are on the disk in '\(collection.name)', "
+          + "but not all are indexed",
+        hint: "they are found, only slower; to go on, run the same command again")
     }
+    return CommandError(
+      .interrupted,
+      "\(Text.grouped(durable)) of \(Text.count(count, "record")) are on the disk "
+        + "in '\(collection.name)'",
+      hint: "to go on, run the same command again; what is there is passed over")
   }
 }
 

@@ -8,14 +8,15 @@ struct CompactCommand: ParsableCommand {
     discussion: """
       Examples:
         thumbprint compact --collection photos
+        thumbprint compact --collection photos --json
       """)
 
   @OptionGroup var collection: CollectionOptions
-  @OptionGroup var log: LogOptions
+  @OptionGroup var output: OutputOptions
 
   mutating func run() throws {
-    let start = Progress.now
-    try collection.with(.readWrite) { try $0.compact() }
-    log.note("compacted '\(collection.name)' in \(Text.duration(Progress.now - start))")
+    let result = try UpkeepResult(of: collection) { try $0.compact() }
+    if output.json { return try Console.write(json: result) }
+    output.log.note("compacted '\(collection.name)' in \(Text.duration(result.seconds))")
   }
 }

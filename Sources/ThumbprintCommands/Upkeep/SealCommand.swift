@@ -10,14 +10,15 @@ struct SealCommand: ParsableCommand {
 
       Examples:
         thumbprint seal --collection photos
+        thumbprint seal --collection photos --json
       """)
 
   @OptionGroup var collection: CollectionOptions
-  @OptionGroup var log: LogOptions
+  @OptionGroup var output: OutputOptions
 
   mutating func run() throws {
-    let start = Progress.now
-    try collection.with(.readWrite) { try $0.seal() }
-    log.note("sealed '\(collection.name)' in \(Text.duration(Progress.now - start))")
+    let result = try UpkeepResult(of: collection) { try $0.seal() }
+    if output.json { return try Console.write(json: result) }
+    output.log.note("sealed '\(collection.name)' in \(Text.duration(result.seconds))")
   }
 }

@@ -3,61 +3,79 @@ import Glibc
 import ThumbprintCodes
 import ThumbprintIndex
 
-/// Measures a load against what the same disk does with the same bytes.
+/// Measures loads against what the same disk does with the same bytes.
 ///
-/// One run writes the records as one plain file, synced once at the end; then loads them into a
-/// new collection. Both come from the same array of random codes, made before the clock starts.
+/// Writes the records as one plain file, synced once at the end; loads them into a new
+/// collection; writes the plain file again, and so on in turns, since the speed of a shared disk
+/// changes while one looks. All come from the same array of random codes, made before.
 public enum LoadBenchmark {
   public struct Report: Sendable, Hashable, Codable {
     public var recordCount: Int
     public var shardCount: Int
     /// Bytes of a record: 576.
     public var recordByteCount: Int
-    /// To write and sync the plain file: the mean of one run before and one after the load,
-    /// since the speed of a shared disk changes while one looks.
-    public var plainSeconds: Double
-    public var plainSecondsBefore: Double
-    public var plainSecondsAfter: Double
+    /// To write and sync the plain file: before each load, and after the last.
+    public var plainSeconds: [Double]
+    public var loads: [Load]
+    /// Medians.
+    public var plainSecondsMedian: Double
+    public var loadSecondsMedian: Double
+    /// Of the load of median time.
+    public var recordsPerSecond: Double
+    /// The median speed of the loads over that of the plain files; at least 1/3 is the promise.
+    public var speedRatio: Double
+    /// The most bytes that a load handed to the file system, per byte of the records.
+    public var writtenPerRecordByte: Double
+    /// The most memory that the process had, over its life up to the end of the last load.
+    public var memoryByteCountMax: Int
+    /// The rest is of the collection loaded last.
+    public var reopened: Reopened
+    public var fileByteCount: Int
+    public var indexByteCount: Int
+    public var digest: String
+  }
+
+  /// One load into a new collection.
+  public struct Load: Sendable, Hashable, Codable {
     /// Until every record was durable, indexed and checked against the digest of the dataset.
-    public var loadSeconds: Double
+    public var seconds: Double
+    /// The part of it after the last record was durable.
     public var sealingSeconds: Double
-    /// Processor time of the load, all threads, in the program and in the kernel for it.
+    /// Processor time of all threads, in the program and in the kernel for it.
     public var userSeconds: Double
     public var systemSeconds: Double
-    public var recordsPerSecond: Double
-    /// The speed of the load over that of the plain file; at least 1/3 is the promise.
-    public var speedRatio: Double
-    /// Bytes handed to the file system by the load, and per byte of the records.
+    /// Bytes handed to the file system.
     public var writtenByteCount: Int
-    public var writtenPerRecordByte: Double
     /// Bytes that went to the device, as the kernel counts them; 0 on a file system in memory.
     public var deviceByteCount: Int
-    /// The most memory that the process had, over its life.
-    public var memoryByteCountMax: Int
-    /// To open the loaded collection, and to answer the first query after it was warmed.
+  }
+
+  /// A collection that was closed and opened again.
+  public struct Reopened: Sendable, Hashable, Codable {
     public var openSeconds: Double
     public var warmSeconds: Double
+    /// The first query after warming.
     public var firstQuerySeconds: Double
     /// Of queries not asked before, the median.
     public var querySeconds: Double
     /// To replace one record durably, and to answer the query after it, medians.
     public var upsertSeconds: Double
     public var queryAfterUpsertSeconds: Double
-    public var fileByteCount: Int
-    public var indexByteCount: Int
-    public var digest: String
   }
 
-  /// Runs in `directory`, in which it makes and removes files: about 4 KiB a record.
+  /// Runs in `directory`, in which it makes and removes files: about 4 KiB a record at a time.
   ///
-  /// - Parameter recordCount: At least 1.
+  /// - Parameters:
+  ///   - recordCount: At least 1.
+  ///   - repeatCount: Loads, at least 1; there is one plain file more.
   /// - Throws: ``StoreError``, `CodedDatasetError`.
   public static func run(
-    directory: String, recordCount: Int, shardCount: Int = 1,
+    directory: String, recordCount: Int, shardCount: Int = 1, repeatCount: Int = 3,
     profile: IndexProfile = .standard, progress: (LoadProgress) -> Void = { _ in }
   ) throws -> Report {
-    guard recordCount >= 1 else {
-      throw StoreError(.invalid, "\(recordCount) records cannot be loaded; give at least 1")
+    guard recordCount >= 1, repeatCount >= 1 else {
+      throw StoreError(
+        .invalid, "\(recordCount) records cannot be loaded \(repeatCount) times; give at least 1")
     }
     let folder = directory + "/thumbprint-load-benchmark-\(getpid())"
     try DurableFiles.createFolder(folder)
@@ -66,17 +84,35 @@ public enum LoadBenchmark {
       try? DurableFiles.removeFolder(folder)
     }
     let dataset = try makeDataset(folder + "/dataset", recordCount: recordCount)
-    let before = try writePlainFile(dataset, to: folder + "/plain")
-    var report = try load(
-      dataset, into: folder + "/store", shardCount: shardCount, profile: profile,
-      progress: progress)
-    let after = try writePlainFile(dataset, to: folder + "/plain")
-    try measureWrites(folder + "/store", dataset, into: &report)
-    report.plainSecondsBefore = before
-    report.plainSecondsAfter = after
-    report.plainSeconds = (before + after) / 2
-    report.speedRatio = report.plainSeconds / report.loadSeconds
-    return report
+    let store = folder + "/store"
+    var plainSeconds = [try writePlainFile(dataset, to: folder + "/plain")]
+    var loads: [Load] = []
+    while true {
+      // No run pays for what the file system still holds of the one before.
+      sync()
+      loads.append(
+        try load(
+          dataset, into: store, shardCount: shardCount, profile: profile, progress: progress))
+      sync()
+      plainSeconds.append(try writePlainFile(dataset, to: folder + "/plain"))
+      if loads.count == repeatCount { break }
+      try DurableFiles.removeFolder(store)
+    }
+    let memory = ProcessCounters.memoryByteCountMax
+    let rowByteCount = FeatureCode.byteCount + ImageCode.byteCount
+    let loadSeconds = median(loads.map(\.seconds))
+    let plain = median(plainSeconds)
+    let reopened = try measureReopening(store, dataset)
+    let stats = try stats(store)
+    return Report(
+      recordCount: recordCount, shardCount: shardCount, recordByteCount: rowByteCount,
+      plainSeconds: plainSeconds, loads: loads, plainSecondsMedian: plain,
+      loadSecondsMedian: loadSeconds, recordsPerSecond: Double(recordCount) / loadSeconds,
+      speedRatio: plain / loadSeconds,
+      writtenPerRecordByte: Double(loads.map(\.writtenByteCount).max() ?? 0)
+        / Double(recordCount * rowByteCount),
+      memoryByteCountMax: memory, reopened: reopened, fileByteCount: stats.fileByteCount,
+      indexByteCount: stats.indexByteCount, digest: stats.digest.description)
   }
 
   /// Random codes, in groups of four near ones, under ids in no order.
@@ -147,48 +183,26 @@ public enum LoadBenchmark {
   private static func load(
     _ dataset: CodedDataset, into path: String, shardCount: Int, profile: IndexProfile,
     progress: (LoadProgress) -> Void
-  ) throws -> Report {
+  ) throws -> Load {
     let store = try LocalStore(path: path, access: .readWrite)
+    defer { store.close() }
     try store.createCollection("c", shardCount: shardCount, profile: profile, coder: nil)
+    let collection = try store.collection("c")
     let before = ProcessCounters.now()
-    let loaded = try store.collection("c").load(dataset, progress: progress)
+    let loaded = try collection.load(dataset, progress: progress)
     let after = ProcessCounters.now()
-    let stats = try store.collection("c").stats()
-    let memory = ProcessCounters.memoryByteCountMax
-    store.close()
-
-    let opening = Date()
-    let reopened = try LocalStore(path: path, access: .readOnly)
-    defer { reopened.close() }
-    let collection = try reopened.collection("c")
-    let openSeconds = Date().timeIntervalSince(opening)
-    let warming = Date()
-    try collection.warm()
-    let warmSeconds = Date().timeIntervalSince(warming)
-    let query = SearchQuery(
-      feature: dataset.feature(at: dataset.count / 2), extent: .nearest(4))
-    let asking = Date()
-    let answer = try collection.search(query)
-    let querySeconds = Date().timeIntervalSince(asking)
-    guard answer.matches.first?.distance == 0 else {
-      throw StoreError(.corrupt, "a loaded record is not found again", path: path)
-    }
-    let rowByteCount = FeatureCode.byteCount + ImageCode.byteCount
-    let written = after.writtenByteCount - before.writtenByteCount
-    return Report(
-      recordCount: dataset.count, shardCount: shardCount, recordByteCount: rowByteCount,
-      plainSeconds: 0, plainSecondsBefore: 0, plainSecondsAfter: 0,
-      loadSeconds: loaded.seconds, sealingSeconds: loaded.sealingSeconds,
+    return Load(
+      seconds: loaded.seconds, sealingSeconds: loaded.sealingSeconds,
       userSeconds: after.userSeconds - before.userSeconds,
       systemSeconds: after.systemSeconds - before.systemSeconds,
-      recordsPerSecond: Double(dataset.count) / loaded.seconds, speedRatio: 0,
-      writtenByteCount: written,
-      writtenPerRecordByte: Double(written) / Double(dataset.count * rowByteCount),
-      deviceByteCount: after.deviceByteCount - before.deviceByteCount,
-      memoryByteCountMax: memory, openSeconds: openSeconds, warmSeconds: warmSeconds,
-      firstQuerySeconds: querySeconds, querySeconds: try medianQuerySeconds(collection, dataset),
-      upsertSeconds: 0, queryAfterUpsertSeconds: 0, fileByteCount: stats.fileByteCount,
-      indexByteCount: stats.indexByteCount, digest: stats.digest.description)
+      writtenByteCount: after.writtenByteCount - before.writtenByteCount,
+      deviceByteCount: after.deviceByteCount - before.deviceByteCount)
+  }
+
+  private static func stats(_ path: String) throws -> CollectionStats {
+    let store = try LocalStore(path: path, access: .readOnly)
+    defer { store.close() }
+    return try store.collection("c").stats()
   }
 }
 
@@ -201,8 +215,10 @@ extension LoadBenchmark {
     return Date().timeIntervalSince(start)
   }
 
+  /// Of an even count the mean of the two in the middle.
   private static func median(_ values: [Double]) -> Double {
-    values.sorted()[values.count / 2]
+    let sorted = values.sorted()
+    return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
   }
 
   private static func query(_ dataset: CodedDataset, _ number: Int) -> SearchQuery {
@@ -219,13 +235,23 @@ extension LoadBenchmark {
       })
   }
 
-  private static func measureWrites(
-    _ path: String, _ dataset: CodedDataset, into report: inout Report
-  ) throws {
+  private static func measureReopening(
+    _ path: String, _ dataset: CodedDataset
+  ) throws -> Reopened {
+    let opening = Date()
     let store = try LocalStore(path: path, access: .readWrite)
     defer { store.close() }
     let collection = try store.collection("c")
-    try collection.warm()
+    let openSeconds = Date().timeIntervalSince(opening)
+    let warmSeconds = try seconds { try collection.warm() }
+    var answer: SearchAnswer?
+    let firstSeconds = try seconds {
+      answer = try collection.search(query(dataset, 0))
+    }
+    guard answer?.matches.first?.distance == 0 else {
+      throw StoreError(.corrupt, "a loaded record is not found again", path: path)
+    }
+    let querySeconds = try medianQuerySeconds(collection, dataset)
     var upserts: [Double] = []
     var queries: [Double] = []
     for number in 1...sampleCount {
@@ -233,38 +259,9 @@ extension LoadBenchmark {
       upserts.append(try seconds { _ = try collection.upsert([record]) })
       queries.append(try seconds { _ = try collection.search(query(dataset, number)) })
     }
-    report.upsertSeconds = median(upserts)
-    report.queryAfterUpsertSeconds = median(queries)
-  }
-}
-
-/// What the kernel counts of this process.
-private struct ProcessCounters {
-  var writtenByteCount = 0
-  var deviceByteCount = 0
-  var userSeconds = 0.0
-  var systemSeconds = 0.0
-
-  static func now() -> ProcessCounters {
-    var counters = ProcessCounters()
-    let text = (try? String(contentsOfFile: "/proc/self/io", encoding: .utf8)) ?? ""
-    for line in text.split(separator: "\n") {
-      let parts = line.split(separator: " ")
-      guard parts.count == 2, let value = Int(parts[1]) else { continue }
-      if parts[0] == "wchar:" { counters.writtenByteCount = value }
-      if parts[0] == "write_bytes:" { counters.deviceByteCount = value }
-    }
-    let usage = usage()
-    counters.userSeconds = Double(usage.ru_utime.tv_sec) + Double(usage.ru_utime.tv_usec) / 1e6
-    counters.systemSeconds = Double(usage.ru_stime.tv_sec) + Double(usage.ru_stime.tv_usec) / 1e6
-    return counters
-  }
-
-  static var memoryByteCountMax: Int { usage().ru_maxrss * 1024 }
-
-  private static func usage() -> rusage {
-    var usage = rusage()
-    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return usage
+    return Reopened(
+      openSeconds: openSeconds, warmSeconds: warmSeconds, firstQuerySeconds: firstSeconds,
+      querySeconds: querySeconds, upsertSeconds: median(upserts),
+      queryAfterUpsertSeconds: median(queries))
   }
 }

@@ -43,6 +43,8 @@ final class Maintenance: Sendable {
   private struct State {
     var isScheduled = false
     var isStopped = false
+    /// Loads under way, by number: whether each is asked to end.
+    var bulks: [Int: @Sendable () -> Bool] = [:]
     var bulkCount = 0
     var failure: StoreError?
   }
@@ -59,16 +61,41 @@ final class Maintenance: Sendable {
     try work.withLock { _ in try body() }
   }
 
-  /// Whether work must end soon.
+  /// Whether work must end soon, since the shard is being closed.
   var isStopped: Bool { state.withLock { $0.isStopped } }
+
+  /// Whether work must end soon, since the load that it is for was asked to end.
+  var isCancelled: Bool {
+    let bulks = state.withLock { $0.bulks }
+    return !bulks.isEmpty && bulks.values.allSatisfy { $0() }
+  }
+
+  /// Asked between steps of long work.
+  ///
+  /// - Throws: ``StoreError``: `closed`, `cancelled`.
+  func requireRunning(_ path: String) throws {
+    if isStopped { throw StoreError(.closed, "is being closed", path: path) }
+    if isCancelled { throw StoreError(.cancelled, "was asked to stop", path: path) }
+  }
 
   /// Rows beyond which recent blocks are sealed.
   var sealedRowCount: Int {
-    state.withLock { $0.bulkCount > 0 } ? limits.bulkRowCount : limits.recentRowCountMax
+    state.withLock { !$0.bulks.isEmpty } ? limits.bulkRowCount : limits.recentRowCountMax
   }
 
-  func beginBulk() { state.withLock { $0.bulkCount += 1 } }
-  func endBulk() { state.withLock { $0.bulkCount -= 1 } }
+  /// Notes that a load begins. While it goes on, larger segments are made; and once `isCancelled`
+  /// says so, for every load there is, none.
+  ///
+  /// - Returns: Its number, for ``endBulk(_:)``.
+  func beginBulk(isCancelled: @escaping @Sendable () -> Bool) -> Int {
+    state.withLock { state in
+      state.bulkCount += 1
+      state.bulks[state.bulkCount] = isCancelled
+      return state.bulkCount
+    }
+  }
+
+  func endBulk(_ number: Int) { state.withLock { $0.bulks[number] = nil } }
 
   /// Why the last work in the background ended early; it is tried again after the next write.
   var failure: StoreError? { state.withLock { $0.failure } }
@@ -89,7 +116,9 @@ final class Maintenance: Sendable {
         self.state.withLock { $0.failure = nil }
       } catch {
         let failure = error as? StoreError ?? StoreError(.io, "\(error)", path: shard.path)
-        self.state.withLock { if failure.code != .closed { $0.failure = failure } }
+        self.state.withLock {
+          if failure.code != .closed && failure.code != .cancelled { $0.failure = failure }
+        }
       }
     }
   }
@@ -188,7 +217,8 @@ extension Shard {
   /// Does the next piece of work, and says whether there was one.
   func maintainOnce() throws -> Bool {
     try maintenance.running {
-      if maintenance.isStopped || isReadOnly || damage != nil { return false }
+      if maintenance.isStopped || maintenance.isCancelled { return false }
+      if isReadOnly || damage != nil { return false }
       let view = try view()
       guard
         let step = MaintenanceStep.next(
@@ -200,6 +230,9 @@ extension Shard {
   }
 
   /// Seals what is recent, if it is enough for a segment, and does all other work there is.
+  ///
+  /// - Throws: ``StoreError``: `cancelled` if the load that it is for was asked to end; then it may
+  ///   have done a part, and garbage is swept later.
   package func settle() throws {
     try noting {
       try maintenance.running {
@@ -207,6 +240,7 @@ extension Shard {
           let liveCount = MaintenanceStep.sealable(try view(), maintenance.limits)
             .reduce(0) { $0 + $1.liveCount }
           if liveCount < maintenance.limits.segmentRowCountMin { break }
+          try maintenance.requireRunning(path)
           try perform(.seal)
         }
       }

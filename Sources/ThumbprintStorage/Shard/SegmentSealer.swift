@@ -155,9 +155,7 @@ struct SegmentSealer {
   }
 
   private func requireRunning() throws {
-    if shard.maintenance.isStopped {
-      throw StoreError(.closed, "is being closed", path: shard.path)
-    }
+    try shard.maintenance.requireRunning(shard.path)
   }
 }
 

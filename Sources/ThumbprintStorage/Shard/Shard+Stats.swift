@@ -16,13 +16,15 @@ extension Shard {
       maintenanceFailure: maintenance.failure)
   }
 
-  /// Makes the first query as fast as the next: fills the fast memory, maps what queries read,
-  /// and asks for the first record there is.
+  /// Fills the fast memory, and maps what queries read.
+  ///
+  /// Costs about 100 bytes of memory a record for the fast memory; what is mapped is the file's
+  /// cache, which the system takes back when it needs room.
   package func warm() throws {
     try noting {
       let view = try view()
       defer { withExtendedLifetime(view) {} }
-      let index = try view.index()
+      _ = try view.index()
       for segment in view.segments {
         for piece in segment.pieces.values { MemoryAdvice.populate(piece) }
       }
@@ -31,10 +33,6 @@ extension Shard {
       if view.blocks.reduce(0, { $0 + $1.bytes.count }) < MemoryAdvice.physicalByteCount / 2 {
         for block in view.blocks { MemoryAdvice.populate(block.bytes) }
       }
-      guard let block = view.blocks.first else { return }
-      let query = SearchQuery(
-        feature: block.feature(0, permutation: permutation), extent: .nearest(1))
-      _ = index.search(query)
     }
   }
 

@@ -2,7 +2,8 @@ import ThumbprintCodes
 
 /// How a dataset is loaded.
 public struct LoadOptions: Sendable {
-  /// Asked between batches; once it says yes, the load ends with what is stored so far.
+  /// Asked between batches and between pieces of the index; once it says yes, the load ends with
+  /// what is stored so far.
   public var isCancelled: @Sendable () -> Bool
   /// Threads that prepare rows; 0 for one per core.
   public var threadCount: Int
@@ -41,7 +42,8 @@ public struct LoadReport: Sendable, Hashable {
   public var skipped = 0
   /// Rows left out since a later row nearby has the same id; 0 for a valid dataset.
   public var duplicates = 0
-  /// Whether the load ended because the caller asked for it; loading again completes it.
+  /// Whether the load ended because the caller asked for it; loading again completes it. When all
+  /// rows were stored by then, just a part of the index is missing.
   public var wasCancelled = false
   /// All of it, and the part of it after the last row was stored.
   public var seconds = 0.0

@@ -33,8 +33,8 @@ extension LocalCollection {
   ) throws -> LoadReport {
     let start = Date()
     try adopt(source.coder, path: source.path)
-    for shard in shards { shard.maintenance.beginBulk() }
-    defer { for shard in shards { shard.maintenance.endBulk() } }
+    let bulks = shards.map { $0.maintenance.beginBulk(isCancelled: options.isCancelled) }
+    defer { for (shard, bulk) in zip(shards, bulks) { shard.maintenance.endBulk(bulk) } }
     var report = LoadReport()
     func tell(_ phase: LoadProgress.Phase, _ doneCount: Int) {
       progress(
@@ -80,9 +80,13 @@ extension LocalCollection {
       try check(report.digest, of: source)
       tell(.sealing, source.count)
       let sealingStart = Date()
-      for shard in shards { try shard.settle() }
+      do {
+        for shard in shards { try shard.settle() }
+        tell(.done, source.count)
+      } catch let error as StoreError where error.code == .cancelled {
+        report.wasCancelled = true
+      }
       report.sealingSeconds = Date().timeIntervalSince(sealingStart)
-      tell(.done, source.count)
     }
     report.seconds = Date().timeIntervalSince(start)
     return report
@@ -137,13 +141,17 @@ private final class LoadStorage: Sendable {
   /// Rows of the source that are on disk.
   var doneCount: Int { state.withLock { $0.doneCount } }
 
-  /// Lets sealing catch up.
+  /// Lets sealing catch up, unless the load is asked to end.
   func waitForSealing() throws {
-    for shard in shards {
-      let waitingRowCountMax = 3 * shard.maintenance.limits.bulkRowCount
-      while try shard.view().recentRowCount > waitingRowCountMax {
-        if try !shard.maintainOnce() { break }
+    do {
+      for shard in shards {
+        let waitingRowCountMax = 3 * shard.maintenance.limits.bulkRowCount
+        while try shard.view().recentRowCount > waitingRowCountMax {
+          if try !shard.maintainOnce() { break }
+        }
       }
+    } catch let error as StoreError where error.code == .cancelled {
+      // The load asks, too, before it stores more.
     }
   }
 

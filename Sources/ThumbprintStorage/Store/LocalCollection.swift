@@ -225,8 +225,9 @@ public final class LocalCollection: Sendable {
   }
 
   /// Gets ready to answer the first query as fast as any other: makes what is kept in fast
-  /// memory and brings the tables into the map of this process.
+  /// memory, brings codes and tables into the map of this process, and asks for some records.
   public func warm() throws {
     for shard in shards { try shard.warm() }
+    IndexSnapshot.prepare(try shards.map { try $0.index() })
   }
 }
