@@ -157,7 +157,10 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["thumbprint", "ThumbprintCommands", "ThumbprintCodes"],
+      dependencies: [
+        "thumbprint", "ThumbprintCommands", "ThumbprintCodes", "ThumbprintCoding",
+        "ThumbprintNets", "ThumbprintImages",
+      ],
       swiftSettings: swiftSettings),
   ],
   cLanguageStandard: .gnu17
