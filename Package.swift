@@ -79,6 +79,8 @@ let package = Package(
     .target(
       name: "ThumbprintCoding",
       dependencies: ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes", "CXXHash"],
+      // Found beside the program, not through the bundle: see ModelOptions.
+      resources: [.copy("Resources/thumbprint.safetensors")],
       swiftSettings: swiftSettings),
     // The commands are a library, so that tests reach their parsing and their texts.
     .target(

@@ -79,7 +79,8 @@ import ThumbprintNets
     #expect(Set(listed.map { $0[0] }) == Set(bad.keys.map { "zoo/\($0)" }))
     for line in listed {
       let name = String(line[0].dropFirst("zoo/".count))
-      #expect(line[1].contains(bad[name]?.reason ?? "?"), "\(line)")
+      let reason = bad[name]?.reason ?? "?"
+      #expect(!line[1].isEmpty && (reason.isEmpty || line[1].contains(reason)), "\(line)")
       #expect(outcome.errors.contains("refused: \(line[0]): \(line[1])\n"))
     }
     let data = try CodedDataset(path: sandbox.path("d"))
@@ -102,8 +103,10 @@ import ThumbprintNets
     let data = try CodedDataset(path: sandbox.path("d"))
     #expect(data.image(at: 0) != data.image(at: 1))
     let model = try Model(path: sandbox.path("m"))
-    let turned = try PictureReader.read(path: sandbox.path("turned.jpg"))
-    #expect(turned.width == 40 && turned.height == 48)
+    let whole = try PictureReader.read(path: sandbox.path("turned.jpg"))
+    #expect(whole.width == 40 && whole.height == 48)
+    // The encoder lets a JPEG be decoded at a smaller scale.
+    let turned = try PictureReader.read(path: sandbox.path("turned.jpg"), sideMin: 32)
     #expect(data.image(at: 0).distance(to: model.codec.encode(turned)) <= 1)
   }
 
@@ -150,7 +153,8 @@ import ThumbprintNets
     try sandbox.fail(65, "was made by the coder", "decode", "d", "--out", "x", "--model", "other")
     try sandbox.fail(64, "--rows", "decode", "d", "--terminal", "--rows", "9", "--model", "m")
     try sandbox.fail(64, "--bytes", "decode", "d", "--terminal", "--bytes", "17", "--model", "m")
-    try sandbox.fail(65, "missing", "encode", "missing", "--out", "y", "--model", "m")
+    try sandbox.fail(
+      65, "missing", "encode", "missing", "--out", "y", "--images-only", "--model", "m")
     let info = try sandbox.succeed("model", "info", "m", "--json").json([String: Any].self)
     #expect((info["identity"] as? String)?.hasPrefix("tp1-") == true)
     #expect(try sandbox.succeed("model", "verify", "m").output.contains("0 of 8,192 bits"))

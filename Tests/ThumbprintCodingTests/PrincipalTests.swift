@@ -87,9 +87,11 @@ import ThumbprintNets
           samples[i] += tone * height
         }
       }
-      let pixels = (0..<3_072).map { 128 + 60 * samples[$0 % 3 * 1_024 + $0 / 3] }
-      pictures.append(
-        Picture(width: 32, height: 32, pixels: pixels.map { UInt8(min(255, max(0, $0))) }))
+      let pixels: [UInt8] = (0..<3_072).map { i in
+        let value: Float = 128 + 60 * samples[i % 3 * 1_024 + i / 3]
+        return UInt8(min(255, max(0, value)))
+      }
+      pictures.append(Picture(width: 32, height: 32, pixels: pixels))
     }
     return pictures
   }
