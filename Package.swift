@@ -143,6 +143,8 @@ let package = Package(
     .target(
       name: "ThumbprintCoding",
       dependencies: ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes", "CXXHash"],
+      // Found beside the program, not through the bundle: see ModelOptions.
+      resources: [.copy("Resources/thumbprint.safetensors")],
       swiftSettings: swiftSettings),
     // The commands are a library, so that tests reach their parsing and their texts.
     .target(
@@ -244,7 +246,10 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["thumbprint", "ThumbprintCommands", "ThumbprintCodes"],
+      dependencies: [
+        "thumbprint", "ThumbprintCommands", "ThumbprintCodes", "ThumbprintCoding",
+        "ThumbprintNets", "ThumbprintImages",
+      ],
       swiftSettings: swiftSettings),
   ],
   cLanguageStandard: .gnu17

@@ -12,26 +12,16 @@ public struct CodecRecipe: Sendable, Codable, Equatable {
     /// What the rate of the encoders is multiplied by. At 0 only decoders learn, and bits are
     /// constants, with no gradient through them.
     public let encoderRateShare: Float
-    public let objective: Objective
 
     public init(
       stages: ClosedRange<Int>, lossWeights: [Float], schedule: LearningRateSchedule,
-      encoderRateShare: Float = 1, objective: Objective = .meanSquaredError
+      encoderRateShare: Float = 1
     ) {
-      self.objective = objective
       self.encoderRateShare = encoderRateShare
       self.stages = stages
       self.lossWeights = lossWeights
       self.schedule = schedule
     }
-  }
-
-  /// What of the pictures' squared errors is made small.
-  public enum Objective: String, Sendable, Codable {
-    /// Their mean, to which busy pictures contribute most.
-    case meanSquaredError
-    /// The mean of their logarithms: of the pictures' PSNRs, by which codecs are compared.
-    case meanLogarithm
   }
 
   /// With which weights stages start.
@@ -71,7 +61,7 @@ public struct CodecRecipe: Sendable, Codable, Equatable {
   ///
   /// Every stage starts as a quantiser of principal components. Its decoder learns to show more than
   /// a linear one can; then all decoders learn together.
-  public static let shipped = principal(stageStepCount: 300, jointStepCount: 5_000)
+  public static let shipped = principal(stageStepCount: 60, jointStepCount: 1_000)
 
   /// Stages that look at the whole picture, started from principal components; only decoders learn.
   ///
@@ -80,9 +70,9 @@ public struct CodecRecipe: Sendable, Codable, Equatable {
   ///   - jointStepCount: Steps together.
   public static func principal(
     spec: CodecSpec = CodecSpec(
-      outerChannels: 224, innerChannels: 288, encoderOuterChannels: 128,
-      encoderInnerChannels: 320, bottleneck: .whole),
-    stageStepCount: Int, jointStepCount: Int, batchCount: Int = 64, sliceImageCount: Int = 32
+      outerChannels: 224, innerChannels: 768, encoderOuterChannels: 128,
+      encoderInnerChannels: 1_280, bottleneck: .whole),
+    stageStepCount: Int, jointStepCount: Int, batchCount: Int = 128, sliceImageCount: Int = 32
   ) -> CodecRecipe {
     func phase(
       _ stages: ClosedRange<Int>, _ lossWeights: [Float], _ stepCount: Int, _ peak: Float
@@ -92,18 +82,15 @@ public struct CodecRecipe: Sendable, Codable, Equatable {
         schedule: LearningRateSchedule(
           peak: peak, final: peak / 100, warmUpStepCount: min(100, stepCount / 4),
           stepCount: stepCount),
-        encoderRateShare: 0, objective: .meanLogarithm)
+        encoderRateShare: 0)
     }
     let all = 0...CodecSpec.stageCount - 1
     return CodecRecipe(
       spec: spec, batchCount: batchCount, sliceImageCount: sliceImageCount,
       hasMirrorImages: true, start: .principal,
-      phases: all.map { phase($0...$0, [1], stageStepCount, 3e-4) }
-        + [phase(all, [0.1, 0.2, 0.4, 2], jointStepCount, 4e-4)])
+      phases: all.map { phase($0...$0, [1], stageStepCount, 1e-4) }
+        + [phase(all, [0.2, 0.3, 0.5, 2], jointStepCount, 1e-4)])
   }
-
-  /// Principal directions among which stages choose at the start.
-  var basisCount: Int { 320 }
 
   /// Steps of all phases.
   public var stepCount: Int { phases.reduce(0) { $0 + $1.schedule.stepCount } }

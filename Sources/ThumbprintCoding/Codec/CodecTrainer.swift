@@ -40,7 +40,7 @@ public struct CodecTrainer {
   private var order: EpochOrder
   private var gradient: [Float] = []
   /// A function of the pictures, so not part of checkpoints.
-  private var basis: PrincipalBasis?
+  private var start: (basis: PrincipalBasis, plan: PrincipalPlan)?
 
   /// Prepares a run.
   ///
@@ -189,18 +189,24 @@ public struct CodecTrainer {
     if recipe.start == .principal { try startFromPrincipalComponents(phase.stages.lowerBound) }
   }
 
-  /// Pictures whose residuals decide how a stage starts.
-  private static let startPictureCount = 4_096
+  /// Pictures whose residuals decide how a stage starts, about.
+  private static let startPictureCount = 8_192
+  /// Principal directions among which stages choose at the start.
+  private static let basisCount = 320
 
   private mutating func startFromPrincipalComponents(_ number: Int) throws(CodingError) {
-    if basis == nil { basis = try PrincipalBasis(pictures, count: recipe.basisCount) }
-    guard let basis else { return }
+    if start == nil {
+      let basis = try PrincipalBasis(pictures, count: Self.basisCount)
+      let quantizer = PrincipalQuantizer(pictures, basis: basis, threadCount: threadCount)
+      start = (basis, PrincipalPlan(recipe.spec, quantizer))
+    }
+    guard let start else { return }
     let step = max(1, pictures.count / Self.startPictureCount)
     let rows = workers[0].residualRows(
       stages, before: number, pictures: pictures,
       indices: Array(stride(from: 0, to: pictures.count, by: step)))
     var stage = stages[number]
-    PrincipalStart(recipe.spec, basis: basis, rows: rows).apply(to: &stage)
+    PrincipalStart(start.plan.stages[number], basis: start.basis, rows: rows).apply(to: &stage)
     checkpoint.parts[2 * number].network = stage.encoder
     checkpoint.parts[2 * number + 1].network = stage.decoder
   }

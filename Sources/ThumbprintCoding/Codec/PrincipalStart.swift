@@ -4,16 +4,34 @@ import ThumbprintNets
 /// principal components, so that training begins where the best linear coder ends.
 ///
 /// The networks can represent it exactly, but for the precision of floats. Encoder: the first layer
-/// gives coordinates; the second bends them, so that the third can make the bits of a quantiser of
-/// up to 8 steps out of one coordinate. Decoder: sums the bits' steps to coordinates, passes them
-/// on, and lays out the directions. Units that are not needed start at random, with no effect.
+/// gives coordinates; the second bends each at many places, so that the third can make bits that
+/// change where the coordinate passes into another of the quantiser's cells. Decoder: the first
+/// layer bends the number of the cell, the second makes the cell's level of it, the third lays out
+/// the directions. Units that are not needed start at random, with no effect.
 struct PrincipalStart {
   private struct Component {
-    /// The direction's number in the basis.
-    var direction: Int
-    var mean: Float
-    var deviation: Float
-    var quantizer: SuccessiveQuantizer
+    let direction: Int
+    let mean: Float
+    let deviation: Float
+    let bitCount: Int
+    /// The levels of the normalised coordinate, ascending.
+    let levels: [Float]
+
+    /// The normalised coordinate is shifted up by this, so that ReLU leaves it alone.
+    var shift: Float { max(3, (1 - levels[0]).rounded(.up)) }
+
+    /// The shifted coordinates at which bit `bit` of the cell's number changes; 0 is the highest.
+    ///
+    /// All bits change at the same places, on a grid so coarse that 16-bit floats hold places and
+    /// their midpoints exactly: where one bit changed before another, a far cell would come between.
+    func crossings(_ bit: Int) -> [Float] {
+      let step = levels.count >> (bit + 1)
+      return (1..<1 << (bit + 1)).map { number in
+        let place = shift + (levels[number * step - 1] + levels[number * step]) / 2
+        let grid: Float = place < 7.75 ? 128 : place < 15.5 ? 64 : 32
+        return (place * grid).rounded() / grid
+      }
+    }
   }
 
   private let basis: PrincipalBasis
@@ -21,82 +39,27 @@ struct PrincipalStart {
   private let mean: [Float]
   private let components: [Component]
 
-  /// Coordinates are shifted up by this many standard deviations, so that ReLU leaves them alone.
-  private static let shift: Float = 3
-
-  /// Chooses which coordinates get how many bits, always the bit that lowers the error most.
-  ///
-  /// - Parameter rows: What the stage will see: rows of 3,072 samples.
-  init(_ spec: CodecSpec, basis: PrincipalBasis, rows: [Float]) {
+  /// - Parameters:
+  ///   - stage: Which coordinates the stage codes, each with how many bits.
+  ///   - rows: What the stage will see: rows of 3,072 samples.
+  init(_ stage: [PrincipalPlan.Choice], basis: PrincipalBasis, rows: [Float]) {
     self.basis = basis
     let size = PrincipalBasis.sampleCount
-    let rowCount = rows.count / size
+    let rowCount = max(1, rows.count / size)
     var sums = [Double](repeating: 0, count: size)
-    for row in 0..<rowCount { for i in 0..<size { sums[i] += Double(rows[row * size + i]) } }
-    mean = sums.map { Float($0 / Double(max(1, rowCount))) }
+    for i in rows.indices { sums[i % size] += Double(rows[i]) }
+    mean = sums.map { Float($0 / Double(rowCount)) }
     let coordinates = basis.coordinates(rows)
-    let candidates = (0..<basis.count).map { direction in
-      Candidate(direction, (0..<rowCount).map { coordinates[$0 * basis.count + direction] })
-    }
-    components = Self.allocate(spec, candidates)
-  }
-
-  /// A coordinate with a quantiser of every number of bits.
-  private struct Candidate {
-    let direction: Int
-    let mean: Float
-    let deviation: Float
-    let quantizers: [SuccessiveQuantizer]
-
-    init(_ direction: Int, _ values: [Float]) {
-      self.direction = direction
-      let count = Float(max(1, values.count))
-      let mean = values.reduce(0, +) / count
-      let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / count
+    components = stage.map { choice in
+      let values = (0..<rowCount).map { coordinates[$0 * basis.count + choice.direction] }
+      let mean = values.reduce(0, +) / Float(rowCount)
+      let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Float(rowCount)
       let deviation = max(variance.squareRoot(), 1e-6)
-      self.mean = mean
-      self.deviation = deviation
-      let normal = values.map { ($0 - mean) / deviation }
-      quantizers = (1...SuccessiveQuantizer.bitCountMax).map {
-        SuccessiveQuantizer(normal, bitCount: $0)
-      }
-    }
-
-    /// What the next bit takes from the squared error, with `bitCount` bits given.
-    func gain(_ bitCount: Int) -> Double {
-      guard bitCount < quantizers.count else { return 0 }
-      let before = bitCount == 0 ? 1 : quantizers[bitCount - 1].distortion
-      return Double(deviation * deviation) * (before - quantizers[bitCount].distortion)
-    }
-  }
-
-  /// Units of the encoder's second layer that the next bit of a coordinate takes.
-  private static let unitCounts = [1, 2, 6]
-
-  private static func allocate(_ spec: CodecSpec, _ candidates: [Candidate]) -> [Component] {
-    var bitCounts = [Int](repeating: 0, count: candidates.count)
-    var unitsLeft = spec.encoderInnerChannels
-    var componentsLeft = min(
-      spec.encoderOuterChannels, spec.outerChannels - 1, spec.innerChannels - 1)
-    for _ in 0..<CodecSpec.stageBitCount {
-      let affordable = candidates.indices.filter {
-        bitCounts[$0] < unitCounts.count && unitCounts[bitCounts[$0]] <= unitsLeft
-          && (bitCounts[$0] > 0 || componentsLeft > 0)
-      }
-      guard
-        let best = affordable.max(by: {
-          candidates[$0].gain(bitCounts[$0]) < candidates[$1].gain(bitCounts[$1])
-        })
-      else { break }
-      if bitCounts[best] == 0 { componentsLeft -= 1 }
-      unitsLeft -= unitCounts[bitCounts[best]]
-      bitCounts[best] += 1
-    }
-    return candidates.indices.filter { bitCounts[$0] > 0 }.map {
-      Component(
-        direction: candidates[$0].direction, mean: candidates[$0].mean,
-        deviation: candidates[$0].deviation,
-        quantizer: candidates[$0].quantizers[bitCounts[$0] - 1])
+      let quantizer = LloydMax(
+        sorted: values.map { ($0 - mean) / deviation }.sorted(), levelCount: 1 << choice.bitCount)
+      return Component(
+        direction: choice.direction, mean: mean, deviation: deviation, bitCount: choice.bitCount,
+        levels: quantizer.levels)
     }
   }
 
@@ -120,22 +83,21 @@ struct PrincipalStart {
     for (number, component) in components.enumerated() {
       first.setRow(
         number, direction(component).map { $0 / component.deviation },
-        bias: Self.shift - component.mean / component.deviation)
+        bias: component.shift - component.mean / component.deviation)
       // Unit 0 of a component is its coordinate, the others bend it at one place each.
       let line = unit
       second.setRow(line, [number: 1], bias: 0)
       unit += 1
-      for place in component.quantizer.steps.indices {
-        let crossings = component.quantizer.crossings(ofBit: place)
-        // Slopes alternate, so that the sum crosses 0 where the bit changes and nowhere else.
-        let slope = place == 0 ? 1 : 1.5 / component.quantizer.steps[place - 1]
-        var row = [line: slope]
+      for place in 0..<component.bitCount {
+        let crossings = component.crossings(place)
+        // Slopes alternate, so that the sum crosses 0 at every place and nowhere else.
+        var row: [Int: Float] = [line: 1]
         for (kink, pair) in zip(crossings, crossings.dropFirst()).enumerated() {
-          second.setRow(unit, [number: 1], bias: -Self.shift - (pair.0 + pair.1) / 2)
-          row[unit] = (kink % 2 == 0 ? -2 : 2) * slope
+          second.setRow(unit, [number: 1], bias: -(pair.0 + pair.1) / 2)
+          row[unit] = kink % 2 == 0 ? -2 : 2
           unit += 1
         }
-        third.setRow(bit, row, bias: -slope * (Self.shift + crossings[0]))
+        third.setRow(bit, row, bias: -crossings[0])
         bit += 1
       }
     }
@@ -149,28 +111,36 @@ struct PrincipalStart {
     var third = Weights(network, "deconv3")
     third.clear()
     let size = PrincipalBasis.sampleCount
+    // Values are kept above 0 by this much.
+    let margin: Float = 0.5
     var rest = mean
-    var bit = 0
+    var (unit, bit) = (0, 0)
     for (number, component) in components.enumerated() {
-      let steps = component.quantizer.steps
-      let shift = steps.reduce(0.5, +)
-      first.clearColumn(number, bias: shift)
-      for step in steps {
-        first.values[bit * first.columnCount + number] = step
-        bit += 1
+      let levels = component.levels
+      second.clearColumn(number, bias: margin)
+      // Unit k is how far the number of the cell is above k.
+      for k in 0..<max(1, levels.count - 1) {
+        first.clearColumn(unit, bias: Float(levels.count - 1) / 2 - Float(k))
+        for place in 0..<component.bitCount {
+          first.values[(bit + place) * first.columnCount + unit] =
+            Float(1 << (component.bitCount - 1 - place)) / 2
+        }
+        let slope = levels[k + 1] - levels[k]
+        second.values[unit * second.columnCount + number] =
+          slope - (k == 0 ? 0 : levels[k] - levels[k - 1])
+        unit += 1
       }
-      second.clearColumn(number, bias: 0)
-      second.values[number * second.columnCount + number] = 1
+      bit += component.bitCount
       let vector = Array(direction(component))
       third.values.replaceSubrange(
         number * size..<(number + 1) * size, with: vector.map { component.deviation * $0 })
-      for i in 0..<size { rest[i] -= component.deviation * shift * vector[i] }
+      for i in 0..<size { rest[i] += component.deviation * (levels[0] - margin) * vector[i] }
     }
-    // One more unit is always 1 and brings the mean, less the shifts.
-    let constant = components.count
-    first.clearColumn(constant, bias: 1)
-    second.clearColumn(constant, bias: 1)
-    third.values.replaceSubrange(constant * size..<(constant + 1) * size, with: rest)
+    // One more unit is always 1 and brings what does not depend on bits.
+    first.clearColumn(unit, bias: 1)
+    second.clearColumn(components.count, bias: 1)
+    third.values.replaceSubrange(
+      components.count * size..<(components.count + 1) * size, with: rest)
     for weights in [first, second, third] { weights.store(in: &network) }
   }
 }

@@ -65,10 +65,7 @@ final class SliceTrainer: @unchecked Sendable {
       let weight = phase.lossWeights[number - phase.stages.lowerBound]
       let share = 2 * weight / Float(batchSampleCount)
       let rest = residuals[number + 1].base
-      switch phase.objective {
-      case .meanSquaredError: for i in 0..<sampleCount { slope[i] += share * rest[i] }
-      case .meanLogarithm: addLogarithmSlope(share, rest: rest, to: slope)
-      }
+      for i in 0..<sampleCount { slope[i] += share * rest[i] }
       for i in 0..<sampleCount { decoder.outputGradient[i] = -stage.scale * slope[i] }
       let bits = decoder.backward(
         stage.decoder, wantsInputGradient: phase.encoderRateShare > 0)
@@ -80,24 +77,6 @@ final class SliceTrainer: @unchecked Sendable {
       if bits != nil, let below = encoder.backward(stage.encoder, wantsInputGradient: wantsMore) {
         let inverse = 1 / stage.scale
         for i in 0..<sampleCount { slope[i] += inverse * below[i] }
-      }
-    }
-  }
-
-  /// Adds `share · rest`, for each picture divided by its mean squared error.
-  private func addLogarithmSlope(
-    _ share: Float, rest: UnsafePointer<Float>, to slope: UnsafeMutablePointer<Float>
-  ) {
-    let plane = Thumbnails.pixelCount
-    for image in 0..<imageCount {
-      let places = (0..<CodecSpec.picture.channels).map { ($0 * imageCount + image) * plane }
-      let squares = places.reduce(Float(0)) {
-        $0 + Elementwise.dot(rest + $1, rest + $1, count: plane)
-      }
-      // An error below a grey level counts as one, so that flat pictures do not outweigh all.
-      let mean = max(squares / Float(CodecSpec.picture.count), 4 / (255 * 255))
-      for place in places {
-        for i in place..<place + plane { slope[i] += share / mean * rest[i] }
       }
     }
   }

@@ -9,10 +9,10 @@ struct EvaluateTable1Command: ParsableCommand {
     commandName: "table1",
     abstract: "Compare the codec with JPEG and with PCA: bytes, ratio, PSNR.",
     discussion: """
-      PSNR is the mean over pictures, on 8-bit values. JPEG is counted as a whole file,
-      as the paper does, and without its headers. With --train, principal components
-      with optimal scalar quantisers are fitted to those pictures: the baseline that
-      every learned codec should be printed against.
+      PSNR is the mean over pictures, on 8-bit values. JPEG is counted as a whole
+      file, as the paper does, and without its headers. With --train, principal
+      components with optimal scalar quantisers are fitted to those pictures: the
+      baseline that every learned codec should be printed against.
 
       Examples:
         thumbprint evaluate table1 cifar10/test --limit 2000 --train cifar10/train \\

@@ -10,8 +10,8 @@ struct ModelPackCommand: ParsableCommand {
       The file also gets the codes of generated pictures, for 'model verify'.
 
       Examples:
-        thumbprint model pack --codec codec.safetensors --features features.safetensors \\
-          --halves --out model.safetensors
+        thumbprint model pack --codec codec.safetensors \\
+          --features features.safetensors --halves --out model.safetensors
         thumbprint model pack --codec codec.safetensors --out thumbnails.safetensors \\
           --note license=CC0
       """)

@@ -19,6 +19,9 @@ struct ModelVerifyCommand: ParsableCommand {
   @Argument(help: ArgumentHelp("Model or codec file.", valueName: "file"), completion: .file())
   var file: String?
 
+  @Flag(help: "Also measure how long coding takes on one thread.")
+  var speed = false
+
   @OptionGroup var output: OutputOptions
 
   private struct Result: Encodable {
@@ -26,6 +29,7 @@ struct ModelVerifyCommand: ParsableCommand {
     var identity: String
     var bits: Int?
     var flippedBits: Int?
+    var milliseconds: ModelSpeed?
   }
 
   mutating func run() throws {
@@ -42,11 +46,13 @@ struct ModelVerifyCommand: ParsableCommand {
         hint: "this machine's OpenBLAS computes something else; run its tests")
     }
     let result = Result(
-      path: path, identity: model.identity.name, bits: golden?.of, flippedBits: golden?.flipped)
+      path: path, identity: model.identity.name, bits: golden?.of, flippedBits: golden?.flipped,
+      milliseconds: speed ? ModelSpeed(model) : nil)
     if output.json { return try Console.write(json: result) }
     let codes =
       golden.map { "\($0.flipped) of \(Text.grouped($0.of)) bits of its golden codes differ" }
       ?? "it holds no golden codes"
     try Console.write("\(path): \(model.identity): the weights are whole; \(codes)\n")
+    if let times = result.milliseconds { try Console.write(times.text) }
   }
 }
