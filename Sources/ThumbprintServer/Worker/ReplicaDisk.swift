@@ -72,7 +72,9 @@ final class ReplicaDisk: Sendable {
   private static func run(_ writes: [Write], _ shard: () throws -> Shard) {
     do {
       let (receipts, position) = try shard().write(writes.map(\.prepared), term: writes[0].term)
-      for (write, receipt) in zip(writes, receipts) { write.completed(.success((receipt, position))) }
+      for (write, receipt) in zip(writes, receipts) {
+        write.completed(.success((receipt, position)))
+      }
     } catch {
       for write in writes { write.completed(.failure(error)) }
     }

@@ -155,7 +155,8 @@ final class ReplicaDriver {
 
   private func readLog(_ request: RequestID, after position: LogPosition, byteCountMax: Int) {
     let shard = shard
-    let tell: @Sendable (LogReadOutcome, [[UInt8]]) -> Void = { [loop, key, life] outcome, entries in
+    let tell: @Sendable (LogReadOutcome, [[UInt8]]) -> Void = {
+      [loop, key, life] outcome, entries in
       loop.submit { core in
         core.withReplica(key, life: life) { driver in
           driver.pulls[request]?.entries = entries
