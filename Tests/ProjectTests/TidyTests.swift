@@ -32,7 +32,7 @@ import Testing
       [
         "ThumbprintTransport", "ThumbprintWire", "ThumbprintCluster", "ThumbprintStorage",
         "ThumbprintIndex", "ThumbprintCodes", "CLMDB", "NIOCore", "NIOPosix", "Logging",
-        "Metrics", "ServiceLifecycle", "Yams",
+        "Metrics", "ServiceLifecycle", "UnixSignals", "Yams",
       ]
     ),
     (
@@ -83,7 +83,7 @@ import Testing
   @Test func orderHasNoCycle() {
     var below: Set<String> = [
       "ArgumentParser", "NIOCore", "NIOPosix", "Logging", "Metrics", "ServiceLifecycle",
-      "Yams",
+      "UnixSignals", "Yams",
     ]
     for (target, mayImport) in Self.order {
       #expect(mayImport.isSubset(of: below), "\(target) imports what stands above it")

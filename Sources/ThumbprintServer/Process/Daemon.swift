@@ -3,6 +3,7 @@ import Logging
 import ServiceLifecycle
 import ThumbprintStorage
 import ThumbprintWire
+import UnixSignals
 
 /// What is the same for every process that serves.
 public enum Daemon {
