@@ -7,17 +7,19 @@ extension FeatureNetwork {
   /// raises what is only noise. Measured by the reference experiments of this project.
   private static let whitening: Float = 0.75
 
-  /// A network whose head keeps what the convolutions see without having learned from labels:
-  /// principal components scaled down where they vary most, then `fc6` and `fc7` of random weights,
-  /// every bit's threshold at its median over the pictures given.
+  /// A network whose head has learned nothing yet but a projection: `fc6` and `fc7` have random
+  /// weights, every bit's threshold is at its median over the pictures given.
   ///
   /// - Parameters:
   ///   - descriptors: The pyramids of the pictures to fit to, one after another.
+  ///   - groups: The group of each picture: the projection then plays down what differs between
+  ///     pictures of one group (``GroupWhitening``). `nil` for principal components, scaled down
+  ///     where they vary most, which need no groups.
   /// - Throws: ``CodingError/Code/noPictures`` if there are fewer pictures than components,
   ///   ``CodingError/Code/diverged``, or ``NetsError/Code/invalidSpec``.
   init(
-    fitting part: ConvolutionalPart, to descriptors: [Float], componentCount: Int = 256,
-    hiddenCount: Int = 1_024, seed: UInt64
+    fitting part: ConvolutionalPart, to descriptors: [Float], groups: [Int]?,
+    componentCount: Int, hiddenCount: Int, seed: UInt64
   ) throws {
     let description = FeatureDescription(
       convolutions: part.description, componentCount: componentCount, hiddenCount: hiddenCount)
@@ -27,42 +29,43 @@ extension FeatureNetwork {
     guard count > componentCount, componentCount <= size else {
       throw CodingError(
         .noPictures,
-        "\(count) pictures are too few for \(componentCount) principal components of \(size)")
+        "\(count) pictures are too few for a projection of \(size) numbers to \(componentCount)")
     }
-    let components = try PrincipalComponents(
-      descriptors, dimension: size, count: componentCount)
-    setProjection(components)
-    let inputs = projected(descriptors)
-    calibrate(inputs, count: count)
-  }
-
-  /// The first layer: `deviation^-0.75 · component · (x − mean)`, scaled so that the outputs' mean
-  /// square is 1.
-  private mutating func setProjection(_ components: PrincipalComponents) {
-    let size = components.mean.count
-    let floor = max(components.deviations[0] * 1e-4, 1e-12)
-    var scales = components.deviations.map { pow(max($0, floor), -Self.whitening) }
-    var energy: Float = 0
-    for (scale, deviation) in zip(scales, components.deviations) {
-      energy += scale * deviation * scale * deviation
-    }
-    let norm = 1 / (energy / Float(scales.count)).squareRoot()
-    for i in scales.indices { scales[i] *= norm }
-    let (weight, bias) = (range("projection.weight"), range("projection.bias"))
-    for (row, scale) in scales.enumerated() {
-      var offset: Float = 0
-      for i in 0..<size {
-        let value = scale * components.components[row * size + i]
-        head.parameters[weight.lowerBound + row * size + i] = value
-        offset -= value * components.mean[i]
+    if let groups {
+      let whitening = try GroupWhitening(
+        descriptors, groups: groups, dimension: size, count: componentCount)
+      setProjection(whitening.rows, mean: whitening.mean)
+    } else {
+      let components = try PrincipalComponents(
+        descriptors, dimension: size, count: componentCount)
+      let floor = max(components.deviations[0] * 1e-4, 1e-12)
+      var rows = components.components
+      for i in rows.indices {
+        rows[i] *= pow(max(components.deviations[i / size], floor), -Self.whitening)
       }
-      head.parameters[bias.lowerBound + row] = offset
+      setProjection(rows, mean: components.mean)
+    }
+    calibrate(projected(descriptors), count: count)
+  }
+
+  /// The first layer: `row · (x − mean)`. Its scale is set by ``calibrate(_:count:)``.
+  private mutating func setProjection(_ rows: [Float], mean: [Float]) {
+    let size = mean.count
+    let (weight, bias) = (range("projection.weight"), range("projection.bias"))
+    head.parameters.replaceSubrange(weight, with: rows)
+    for (row, place) in bias.enumerated() {
+      head.parameters[place] = -(0..<size).reduce(0) { $0 + rows[row * size + $1] * mean[$1] }
     }
   }
 
-  /// Scales `fc7` so that what its signs are taken of has a mean square of 1, and puts the threshold
-  /// of every bit at its median: bits that are set for half of the pictures say most.
-  private mutating func calibrate(_ inputs: [Float], count: Int) {
+  /// Scales the projection and `fc7` so that their outputs have a mean square of 1, and puts the
+  /// threshold of every bit at its median: bits that are set for half of the pictures say most.
+  private mutating func calibrate(_ raw: [Float], count: Int) {
+    let energy = raw.reduce(0.0) { $0 + Double($1 * $1) } / Double(raw.count)
+    let norm = Float(1 / max(energy, 1e-20).squareRoot())
+    for i in range("projection.weight") { head.parameters[i] *= norm }
+    for i in range("projection.bias") { head.parameters[i] *= norm }
+    let inputs = raw.map { $0 * norm }
     // The learner without its tanh.
     let spec = description.learner(dropout: 0)
     guard

@@ -8,9 +8,10 @@ struct TrainFinetuneCommand: ParsableCommand {
     abstract: "Tune feature codes so that pictures of one group find each other.",
     discussion: """
       The groups are folders, or four files in a row of a set named as UKBench is. The
-      convolutions stay as they are; the head is fitted to the pictures without labels
-      and then tuned by triplets, beside the bits of the image codec, which stay too.
-      --steps 0 leaves out the tuning. Choose settings by --hold-out, not by the test.
+      convolutions stay as they are. A projection learns what differs inside groups,
+      then fc6 and fc7 are tuned by triplets, beside the bits of the image codec, which
+      stay too. --steps 0 makes the network before tuning, fitted without the groups.
+      Choose settings by --hold-out, not by the groups that test.
 
       Examples:
         thumbprint train finetune views --part even --convolutions vgg19.safetensors \\
@@ -45,6 +46,12 @@ struct TrainFinetuneCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("Steps; 0 for none.", valueName: "count"))
   var steps = 300
+
+  @Option(help: ArgumentHelp("Numbers that go into fc6, 1 to 1024.", valueName: "count"))
+  var components = 256
+
+  @Option(help: ArgumentHelp("Outputs of fc6, 1 to 16384.", valueName: "count"))
+  var hidden = 1_024
 
   @Option(help: ArgumentHelp("Groups of one step, two pictures of each.", valueName: "count"))
   var batchGroups = 64
@@ -91,6 +98,12 @@ struct TrainFinetuneCommand: ParsableCommand {
     guard (0...10_000_000).contains(steps) else {
       throw ValidationError("--steps: \(steps) is not in 0...10000000")
     }
+    guard (1...1_024).contains(components) else {
+      throw ValidationError("--components: \(components) is not in 1...1024")
+    }
+    guard (1...16_384).contains(hidden) else {
+      throw ValidationError("--hidden: \(hidden) is not in 1...16384")
+    }
     guard rate > 0, rate <= 1 else { throw ValidationError("--rate: \(rate) is not in 0...1") }
     guard margin >= 0, margin <= 1 else {
       throw ValidationError("--margin: \(margin) is not in 0...1")
@@ -121,7 +134,9 @@ struct TrainFinetuneCommand: ParsableCommand {
       holdOut.map { (numbers[group] ?? 0) % $0 == $0 - 1 } ?? false
     }
     let tuning = described.filtered { !isHeldOut($0) }
-    var network = try FeatureNetwork(fitting: fixed, to: tuning, seed: seed)
+    var network = try FeatureNetwork(
+      fitting: fixed, to: tuning, usesGroups: steps > 0, componentCount: components,
+      hiddenCount: hidden, seed: seed)
     try report("before", network, described, isHeldOut)
     if steps > 0 {
       network = try tune(network, tuning)

@@ -109,15 +109,18 @@ public struct DescribedSet: Sendable {
 }
 
 extension FeatureNetwork {
-  /// A network with a head that is fitted to a set without labels: see
-  /// ``FeatureDescription/Pooling/pyramid``.
+  /// A network whose head is fitted to a set and has not been tuned.
+  ///
+  /// - Parameter usesGroups: Whether the projection knows which pictures are of one group; without,
+  ///   the network has seen no label.
+  /// - Throws: ``CodingError/Code/noPictures`` if there are fewer pictures than components.
   public init(
-    fitting part: ConvolutionalPart, to set: DescribedSet, componentCount: Int = 256,
-    hiddenCount: Int = 1_024, seed: UInt64
+    fitting part: ConvolutionalPart, to set: DescribedSet, usesGroups: Bool,
+    componentCount: Int = 256, hiddenCount: Int = 1_024, seed: UInt64
   ) throws {
     try self.init(
-      fitting: part, to: set.descriptors, componentCount: componentCount,
-      hiddenCount: hiddenCount, seed: seed)
+      fitting: part, to: set.descriptors, groups: usesGroups ? set.groups : nil,
+      componentCount: componentCount, hiddenCount: hiddenCount, seed: seed)
   }
 }
 
