@@ -97,6 +97,34 @@ import ThumbprintNets
     check(answer.gradient, at: codes, loss)
   }
 
+  @Test func rewardsForAnIndexAreAdded() {
+    let groups = [0, 0, 1, 1, 2]
+    let codes = tensor([5, 12], seed: 6, scale: 0.5)
+    let reward = TripletLoss.IndexReward(tightness: 0.7, spread: 0.3)
+    func loss(_ x: [Double]) -> Double {
+      var (same, different): ([Double], [Double]) = ([], [])
+      for a in 0..<5 {
+        for b in 0..<5 where a != b {
+          let distance = (12 - (0..<12).reduce(0) { $0 + x[a * 12 + $1] * x[b * 12 + $1] }) / 24
+          if groups[a] == groups[b] {
+            same.append(distance)
+          } else {
+            different.append((1 - 2 * distance) * (1 - 2 * distance))
+          }
+        }
+      }
+      return 0.7 * same.reduce(0, +) / Double(same.count)
+        + 0.3 * different.reduce(0, +) / Double(different.count)
+    }
+    let plain = TripletLoss(margin: 0)(codes, groups: groups)
+    let rewarded = TripletLoss(margin: 0, reward: reward)(codes, groups: groups)
+    #expect(abs(rewarded.loss - plain.loss - loss(codes.values.map(Double.init))) < 1e-5)
+    let difference = Tensor(
+      shape: codes.shape,
+      values: zip(rewarded.gradient.values, plain.gradient.values).map { $0 - $1 })
+    check(difference, at: codes, loss)
+  }
+
   @Test func tripletLossOfSeparatedGroupsIsZero() {
     let codes = Tensor(
       shape: [4, 2], values: [1, 1, 1, 1, -1, -1, -1, -1])

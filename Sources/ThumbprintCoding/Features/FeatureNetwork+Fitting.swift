@@ -19,7 +19,7 @@ extension FeatureNetwork {
   ///   ``CodingError/Code/diverged``, or ``NetsError/Code/invalidSpec``.
   init(
     fitting part: ConvolutionalPart, to descriptors: [Float], groups: [Int]?,
-    componentCount: Int, hiddenCount: Int, seed: UInt64
+    emphasis: Float, componentCount: Int, hiddenCount: Int, seed: UInt64
   ) throws {
     let description = FeatureDescription(
       convolutions: part.description, componentCount: componentCount, hiddenCount: hiddenCount)
@@ -33,7 +33,8 @@ extension FeatureNetwork {
     }
     if let groups {
       let whitening = try GroupWhitening(
-        descriptors, groups: groups, dimension: size, count: componentCount)
+        descriptors, groups: groups, dimension: size, count: componentCount,
+        emphasis: emphasis)
       setProjection(whitening.rows, mean: whitening.mean)
     } else {
       let components = try PrincipalComponents(

@@ -1,3 +1,4 @@
+import Foundation
 import ThumbprintNets
 
 /// A linear map in which pictures of one group differ alike in all directions, cut down to the
@@ -6,23 +7,26 @@ import ThumbprintNets
 /// What changes between views of one thing (light, place, scale) is thereby counted little, and what
 /// stays counts much: the whitening by within-class covariance of Hatch, Kajarekar and Stolcke
 /// (Interspeech 2006), then principal components.
-struct GroupWhitening {
+package struct GroupWhitening {
   /// Added to the variance within groups, as a share of its mean over all directions: directions that
   /// hardly vary in the groups given may vary in others.
   private static let floor = 0.05
 
   /// The mean of all vectors.
-  let mean: [Float]
+  package let mean: [Float]
   /// `count` rows of as many numbers as a vector has.
-  let rows: [Float]
+  package let rows: [Float]
 
   /// - Parameters:
   ///   - values: Vector by vector, `dimension` numbers each.
   ///   - groups: The group of each vector.
   ///   - count: Rows wanted, `1...dimension`.
+  ///   - emphasis: Every row is multiplied by this power of the deviation along it: above 0,
+  ///     directions in which groups differ much count more. Fewer rows and more emphasis make
+  ///     distances inside groups smaller against those between them.
   /// - Throws: ``CodingError/Code/diverged`` if the values are not finite.
-  init(
-    _ values: [Float], groups: [Int], dimension: Int, count: Int
+  package init(
+    _ values: [Float], groups: [Int], dimension: Int, count: Int, emphasis: Float = 0
   ) throws(CodingError) {
     precondition(values.count == groups.count * dimension, "every vector has a group")
     let rest = Self.withoutGroupMeans(values, groups: groups, dimension: dimension)
@@ -54,6 +58,7 @@ struct GroupWhitening {
     BLAS.multiply(
       count, dimension, dimension, components.components, lda: dimension, whitener,
       ldb: dimension, beta: 0, &rows, ldc: dimension)
+    for i in rows.indices { rows[i] *= pow(components.deviations[i / dimension], emphasis) }
     self.rows = rows
     var sums = [Double](repeating: 0, count: dimension)
     for i in values.indices { sums[i % dimension] += Double(values[i]) }

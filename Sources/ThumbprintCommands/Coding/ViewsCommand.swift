@@ -53,6 +53,11 @@ struct ViewsCommand: ParsableCommand {
     guard (1...1_000).contains(count) else {
       throw ValidationError("--count: \(count) is not in 1...1000")
     }
+    guard layout != Layout.ukbench.rawValue || count == PictureGroups.ukbenchSize else {
+      throw ValidationError(
+        "--count: UKBench has \(PictureGroups.ukbenchSize) views of each thing, not \(count)\n"
+          + "use --layout folders")
+    }
     guard Layout(rawValue: layout) != nil else {
       throw ValidationError("--layout: '\(layout)' is not ukbench or folders")
     }

@@ -111,15 +111,18 @@ public struct DescribedSet: Sendable {
 extension FeatureNetwork {
   /// A network whose head is fitted to a set and has not been tuned.
   ///
-  /// - Parameter usesGroups: Whether the projection knows which pictures are of one group; without,
-  ///   the network has seen no label.
+  /// - Parameters:
+  ///   - usesGroups: Whether the projection knows which pictures are of one group; without, the
+  ///     network has seen no label.
+  ///   - emphasis: With groups, how much more the directions count in which groups differ most, as
+  ///     a power of their deviation; an index likes 0.5 with few components.
   /// - Throws: ``CodingError/Code/noPictures`` if there are fewer pictures than components.
   public init(
-    fitting part: ConvolutionalPart, to set: DescribedSet, usesGroups: Bool,
+    fitting part: ConvolutionalPart, to set: DescribedSet, usesGroups: Bool, emphasis: Float = 0,
     componentCount: Int = 256, hiddenCount: Int = 1_024, seed: UInt64
   ) throws {
     try self.init(
-      fitting: part, to: set.descriptors, groups: usesGroups ? set.groups : nil,
+      fitting: part, to: set.descriptors, groups: usesGroups ? set.groups : nil, emphasis: emphasis,
       componentCount: componentCount, hiddenCount: hiddenCount, seed: seed)
   }
 }

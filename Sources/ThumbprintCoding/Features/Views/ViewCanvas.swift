@@ -4,11 +4,11 @@ import ThumbprintImages
 /// The projective map from the unit square to a quadrilateral.
 ///
 /// Source: Heckbert, "Fundamentals of texture mapping and image warping", 1989, section 2.2.3.
-struct Perspective {
+package struct Perspective {
   private let a, b, c, d, e, f, g, h: Double
 
   /// - Parameter corners: Where (0, 0), (1, 0), (1, 1) and (0, 1) go.
-  init(_ corners: [(x: Double, y: Double)]) {
+  package init(_ corners: [(x: Double, y: Double)]) {
     let (p0, p1, p2, p3) = (corners[0], corners[1], corners[2], corners[3])
     let (dx1, dx2, dx3) = (p1.x - p2.x, p3.x - p2.x, p0.x - p1.x + p2.x - p3.x)
     let (dy1, dy2, dy3) = (p1.y - p2.y, p3.y - p2.y, p0.y - p1.y + p2.y - p3.y)
@@ -23,7 +23,7 @@ struct Perspective {
     f = p0.y
   }
 
-  func callAsFunction(_ u: Double, _ v: Double) -> (x: Double, y: Double) {
+  package func callAsFunction(_ u: Double, _ v: Double) -> (x: Double, y: Double) {
     let w = g * u + h * v + 1
     return ((a * u + b * v + c) / w, (d * u + e * v + f) / w)
   }

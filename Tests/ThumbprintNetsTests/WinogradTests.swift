@@ -1,0 +1,88 @@
+import Testing
+import ThumbprintNets
+
+/// The prepared network against the plain one, which is compared with naive loops elsewhere.
+@Suite struct WinogradTests {
+  struct Case: CustomTestStringConvertible {
+    var (channels, outputs, height, width, images): (Int, Int, Int, Int, Int)
+    var testDescription: String { "\(channels)→\(outputs), \(height)×\(width), \(images) images" }
+  }
+
+  static let cases = [
+    Case(channels: 16, outputs: 16, height: 16, width: 16, images: 1),
+    // Rows and columns that fill neither the last tile nor the last vector.
+    Case(channels: 17, outputs: 21, height: 19, width: 14, images: 3),
+    Case(channels: 16, outputs: 33, height: 13, width: 37, images: 2),
+    // More than one band, and one that begins inside an image.
+    Case(channels: 64, outputs: 80, height: 50, width: 66, images: 3),
+  ]
+
+  private func images(_ shape: FeatureShape, _ count: Int, seed: UInt64) -> Tensor {
+    var random = NetRandom(seed)
+    return Tensor(
+      shape: [count, shape.channels, shape.height, shape.width],
+      values: (0..<count * shape.count).map { _ in random.normal() })
+  }
+
+  private func compare(_ spec: NetworkSpec, images count: Int, seed: UInt64) throws {
+    var network = try Network(spec, seed: seed)
+    var random = NetRandom(seed, 1)
+    for i in network.parameters.indices { network.parameters[i] += 0.1 * random.normal() }
+    let input = images(spec.input, count, seed: seed)
+    let plain = network.apply(to: input)
+    let fast = InferenceNetwork(network).apply(to: input)
+    #expect(fast.shape == plain.shape)
+    let scale = plain.values.reduce(0) { max($0, abs($1)) }
+    let worst = zip(fast.values, plain.values).reduce(0) { max($0, abs($1.0 - $1.1)) }
+    #expect(worst.isFinite && worst <= 1e-5 * scale, "off by \(worst) of \(scale), seed \(seed)")
+  }
+
+  @Test(arguments: cases) func aConvolutionEqualsThePlainProduct(_ example: Case) throws {
+    for (bias, seed) in [(true, 1), (false, 2)] as [(Bool, UInt64)] {
+      try compare(
+        NetworkSpec(
+          input: FeatureShape(
+            channels: example.channels, height: example.height, width: example.width),
+          layers: [
+            .convolution(
+              name: "c", channels: example.outputs, kernel: 3, padding: 1, bias: bias)
+          ]), images: example.images, seed: seed)
+    }
+  }
+
+  @Test func aWholeNetworkEqualsThePlainOne() throws {
+    // ReLU is done by the convolution, batch normalisation folded, pooling done the short way; the
+    // last convolution is too small for Winograd's.
+    let description = VGGDescription(
+      side: 36, blocks: [[16, 20], [24], [16]], poolsLastBlock: true, isNormalized: true,
+      preprocessing: .symmetric)
+    try compare(description.convolutions, images: 5, seed: 3)
+    try compare(description.classifier(hiddenCount: 12, classCount: 7), images: 2, seed: 4)
+  }
+
+  @Test func theNumberOfThreadsChangesNothing() throws {
+    let network = InferenceNetwork(
+      try Network(
+        VGGDescription(
+          side: 24, blocks: [[16], [16]], poolsLastBlock: false, preprocessing: .caffe
+        ).convolutions, seed: 5))
+    let input = images(network.network.plan.spec.input, 37, seed: 6)
+    let one = network.apply(to: input)
+    for threadCount in [2, 3] {
+      #expect(network.apply(to: input, threadCount: threadCount) == one)
+    }
+  }
+
+  @Test func halfPrecisionIsRoundedToTheNearest() {
+    let cases: [(Float, UInt16)] = [
+      (0, 0), (-0.0, 0x8000), (1, 0x3C00), (-2, 0xC000), (65_504, 0x7BFF), (65_519, 0x7BFF),
+      (65_520, 0x7C00), (.infinity, 0x7C00), (0x1p-14, 0x0400), (0x1p-24, 1), (0x1p-25, 0),
+      (0x1.8p-25, 1), (1 + 0x1p-11, 0x3C00), (1 + 0x1.8p-11 + 0x1p-11, 0x3C01),
+      (1 + 3 * 0x1p-11, 0x3C02), (0x1.FFCp-15, 0x03FF), (0x1.FFFp-15, 0x0400),
+    ]
+    for (value, bits) in cases { #expect(half(value) == bits, "\(value)") }
+    for bits in stride(from: UInt16(0), to: 0x7C00, by: 1) {
+      if half(float(half: bits)) != bits { Issue.record("\(bits) does not come back") }
+    }
+  }
+}
