@@ -67,11 +67,12 @@ struct TrainCompactCommand: ParsableCommand {
     asking.finish()
     let run = TrainingRun(checkpoint: out + ".checkpoint", label: "train compact", log: log)
     try run.resume { try trainer.restore(from: $0) }
-    try run.loop(stepCount: steps, write: { try trainer.write(to: $0) }) {
+    func step() throws -> (Int, String)? {
       guard !trainer.isFinished else { return nil }
       let progress = try trainer.advance()
       return (progress.step, "error \(Text.fixed(progress.errorShare, 4))")
     }
+    try run.loop(stepCount: steps, write: { try trainer.write(to: $0) }, step: step)
     try trainer.part.write(
       to: out,
       notes: [

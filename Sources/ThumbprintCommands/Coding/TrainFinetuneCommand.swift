@@ -167,7 +167,7 @@ struct TrainFinetuneCommand: ParsableCommand {
       recipe: recipe, network: network, set: set, seed: seed, threadCount: threads.count)
     let run = TrainingRun(checkpoint: out + ".checkpoint", label: "train finetune", log: log)
     try run.resume { try trainer.restore(from: $0) }
-    try run.loop(stepCount: steps, write: { try trainer.write(to: $0) }) {
+    func step() throws -> (Int, String)? {
       guard !trainer.isFinished else { return nil }
       let progress = try trainer.advance()
       return (
@@ -175,6 +175,7 @@ struct TrainFinetuneCommand: ParsableCommand {
         "loss \(Text.fixed(progress.loss, 4)), \(Text.percent(progress.activeShare)) active"
       )
     }
+    try run.loop(stepCount: steps, write: { try trainer.write(to: $0) }, step: step)
     run.clean()
     return trainer.network
   }
