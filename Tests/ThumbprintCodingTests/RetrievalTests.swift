@@ -14,9 +14,9 @@ import ThumbprintNets
       let score = RetrievalScore(
         vectors: places, dimension: 1, groups: groups, queries: Array(0..<8),
         threadCount: threadCount)
-      // By query: 0, 1 and 2 find themselves and 8; 9 finds 8, 10 and 11 before its own, and of
-      // equal distances the first; 8 finds 9 between its own, 10, 11 and 12 do as well or not.
-      let expected = (3.0 + 3 + 3 + 1 + 3 + 3 + 3 + 4) / 8
+      // 0, 1 and 2 find 8 before 9; 9 finds 8, 10 and 11 before its own; 10 finds 8 before 12, which
+      // is as far; 8, 11 and 12 find 9 before the last of their own.
+      let expected = (3.0 + 3 + 3 + 1 + 3 + 3 + 3 + 3) / 8
       #expect(abs(score.score - expected) < 1e-9)
       #expect(score.sameDistance < score.differentDistance)
     }
@@ -94,13 +94,13 @@ import ThumbprintNets
     for group in 0..<60 {
       let place = random.normal()
       for _ in 0..<4 {
-        values += [20 * random.normal(), place + 0.1 * random.normal()]
+        values += [3 * random.normal(), place + 0.1 * random.normal()]
         groups.append(group)
       }
     }
     let plain = try PrincipalComponents(values, dimension: 2, count: 1)
     let whitened = try GroupWhitening(values, groups: groups, dimension: 2, count: 1)
-    #expect(abs(plain.components[0]) > 0.99)
-    #expect(abs(whitened.rows[1]) > 10 * abs(whitened.rows[0]))
+    #expect(abs(plain.components[0]) > 0.9)
+    #expect(abs(whitened.rows[1]) > 5 * abs(whitened.rows[0]))
   }
 }

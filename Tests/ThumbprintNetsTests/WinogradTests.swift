@@ -78,7 +78,7 @@ import ThumbprintNets
       (0, 0), (-0.0, 0x8000), (1, 0x3C00), (-2, 0xC000), (65_504, 0x7BFF), (65_519, 0x7BFF),
       (65_520, 0x7C00), (.infinity, 0x7C00), (0x1p-14, 0x0400), (0x1p-24, 1), (0x1p-25, 0),
       (0x1.8p-25, 1), (1 + 0x1p-11, 0x3C00), (1 + 0x1.8p-11 + 0x1p-11, 0x3C01),
-      (1 + 3 * 0x1p-11, 0x3C02), (0x1.FFCp-15, 0x03FF), (0x1.FFFp-15, 0x0400),
+      (1 + 3 * 0x1p-11, 0x3C02), (0x1.FF8p-15, 0x03FF), (0x1.FFFp-15, 0x0400),
     ]
     for (value, bits) in cases { #expect(half(value) == bits, "\(value)") }
     for bits in stride(from: UInt16(0), to: 0x7C00, by: 1) {

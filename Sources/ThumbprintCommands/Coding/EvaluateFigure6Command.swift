@@ -6,9 +6,9 @@ struct EvaluateFigure6Command: ParsableCommand {
     commandName: "figure6",
     abstract: "Score the codes before and after fine-tuning, alone and beside the image codes.",
     discussion: """
-      Prints the N-S scores of VGG-2, of both codes combined, and of the tuned network,
-      on the groups tuned on and on the others, with baselines that need no network,
-      and writes figure6.json, figure6.md and figure6.png.
+      Prints the N-S scores of VGG-2, of both codes combined, and of the tuned network
+      on the groups tuned on and on the others, with baselines that need no network.
+      Writes figure6.json, figure6.md and figure6.png.
 
       Examples:
         thumbprint evaluate figure6 views --untuned vgg2.safetensors \\

@@ -12,9 +12,9 @@ struct TrainCompactCommand: ParsableCommand {
       checkpoint when the same command is given again, to the same weights.
 
       Examples:
-        thumbprint train compact photos --teacher vgg19.safetensors --out compact.safetensors
-        thumbprint train compact things places --part even --teacher vgg19.safetensors \\
-          --crops 8000 --steps 2000 --out compact.safetensors
+        thumbprint train compact photos --teacher vgg19.safetensors --out small.safetensors
+        thumbprint train compact things places --part even --crops 8000 \\
+          --teacher vgg19.safetensors --out small.safetensors
       """)
 
   @OptionGroup var photographs: PhotographOptions
