@@ -21,6 +21,8 @@ let package = Package(
     .library(name: "ThumbprintScenes", targets: ["ThumbprintScenes"]),
     .library(name: "ThumbprintCoding", targets: ["ThumbprintCoding"]),
     .executable(name: "thumbprint", targets: ["thumbprint"]),
+    .executable(name: "thumbprint-coordinator", targets: ["thumbprint-coordinator"]),
+    .executable(name: "thumbprint-shard", targets: ["thumbprint-shard"]),
     .executable(name: "thumbprint-simulate", targets: ["thumbprint-simulate"]),
   ],
   dependencies: [
@@ -29,6 +31,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
     // C kernels, and shims without logic for the libraries of the system.
@@ -83,6 +86,33 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: swiftSettings),
+    // A cluster for programs: what the command line uses.
+    .target(
+      name: "ThumbprintClient",
+      dependencies: [
+        "ThumbprintTransport", "ThumbprintWire", "ThumbprintCodes",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "thumbprint-coordinator",
+      dependencies: [
+        "ThumbprintServer", "ThumbprintCodes",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "thumbprint-shard",
+      dependencies: [
+        "ThumbprintServer", "ThumbprintCluster", "ThumbprintCodes",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: swiftSettings),
     // Workers and coordinators: runs what ThumbprintCluster decides on disks, sockets and threads.
     .target(
       name: "ThumbprintServer",
@@ -95,6 +125,8 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Metrics", package: "swift-metrics"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+        .product(name: "Yams", package: "Yams"),
       ],
       swiftSettings: swiftSettings),
     .target(
@@ -174,8 +206,9 @@ let package = Package(
     .testTarget(
       name: "ThumbprintServerTests",
       dependencies: [
-        "ThumbprintServer", "ThumbprintWire", "ThumbprintCluster", "ThumbprintStorage",
-        "ThumbprintIndex", "ThumbprintCodes", "ThumbprintTestKit",
+        "ThumbprintServer", "ThumbprintClient", "ThumbprintTransport", "ThumbprintWire",
+        "ThumbprintCluster", "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
+        "ThumbprintTestKit",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: swiftSettings),

@@ -24,11 +24,26 @@ import Testing
       ["ThumbprintWire", "ThumbprintCodes", "NIOCore", "NIOPosix", "Logging"]
     ),
     (
+      "ThumbprintClient",
+      ["ThumbprintTransport", "ThumbprintWire", "ThumbprintCodes", "NIOCore", "NIOPosix"]
+    ),
+    (
       "ThumbprintServer",
       [
         "ThumbprintTransport", "ThumbprintWire", "ThumbprintCluster", "ThumbprintStorage",
         "ThumbprintIndex", "ThumbprintCodes", "CLMDB", "NIOCore", "NIOPosix", "Logging",
-        "Metrics", "ServiceLifecycle",
+        "Metrics", "ServiceLifecycle", "UnixSignals", "Yams",
+      ]
+    ),
+    (
+      "thumbprint-coordinator",
+      ["ThumbprintServer", "ThumbprintCodes", "ArgumentParser", "Logging", "ServiceLifecycle"]
+    ),
+    (
+      "thumbprint-shard",
+      [
+        "ThumbprintServer", "ThumbprintCluster", "ThumbprintCodes", "ArgumentParser", "Logging",
+        "ServiceLifecycle",
       ]
     ),
     ("ThumbprintNets", ["ThumbprintCodes", "COpenBLAS"]),
@@ -68,6 +83,7 @@ import Testing
   @Test func orderHasNoCycle() {
     var below: Set<String> = [
       "ArgumentParser", "NIOCore", "NIOPosix", "Logging", "Metrics", "ServiceLifecycle",
+      "UnixSignals", "Yams",
     ]
     for (target, mayImport) in Self.order {
       #expect(mayImport.isSubset(of: below), "\(target) imports what stands above it")

@@ -9,7 +9,7 @@ import ThumbprintWire
       try MessageCheck.roundTrip(
         LogReply(content: content, term: Term(9), last: WireSamples.position))
     }
-    try MessageCheck.roundTrip(CopyOpenRequest(shard: WireSamples.shard))
+    try MessageCheck.roundTrip(CopyOpenRequest(shard: WireSamples.shard, term: Term(2)))
     try MessageCheck.roundTrip(CopyOpenReply(session: 1, manifest: []))
     try MessageCheck.roundTrip(
       CopyReadRequest(session: 1, item: .max, offset: UInt64(Int64.max), byteCountMax: 1))
@@ -19,11 +19,15 @@ import ThumbprintWire
   }
 
   @Test func aPullIsBounded() {
-    var pull = WireSamples.logPull
-    pull.waitMilliseconds = WireLimits.waitMillisecondsMax + 1
-    let bytes = pull.encoded()
-    let error = #expect(throws: ServiceError.self) { try LogPullRequest.decoded(bytes) }
-    #expect(error?.code == .malformed && error?.message.contains("wait") == true)
+    let bytes = WireSamples.logPull.encoded()
+    for (offset, value) in [(18, 2), (19, 0), (19, 64), (23, 0xFF)] {
+      var damaged = bytes
+      damaged[offset] = UInt8(value)
+      let error = #expect(throws: ServiceError.self, "\(value) at \(offset)") {
+        try LogPullRequest.decoded(damaged)
+      }
+      #expect(error?.code == .malformed)
+    }
   }
 
   @Test func anAnswerWithoutEntriesHasNone() {

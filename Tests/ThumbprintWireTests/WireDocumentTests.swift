@@ -124,9 +124,12 @@ enum WireDumps {
     ("log pull", ask(WireSamples.logPull, id: 45)),
     (
       "log reply",
-      answer(LogReply(content: .entries([[1, 2, 3]]), term: Term(4), last: WireSamples.position))
+      answer(
+        LogReply(
+          content: .entries([[1, 2, 3]]), term: Term(4), last: WireSamples.position,
+          state: WireSamples.state))
     ),
-    ("copy open", ask(CopyOpenRequest(shard: WireSamples.shard), id: 46)),
+    ("copy open", ask(CopyOpenRequest(shard: WireSamples.shard, term: Term(4)), id: 46)),
     (
       "copy read",
       ask(CopyReadRequest(session: 11, item: 3, offset: 1 << 33, byteCountMax: 65536), id: 47)

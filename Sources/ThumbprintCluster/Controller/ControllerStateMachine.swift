@@ -172,6 +172,14 @@ public struct ControllerStateMachine: Sendable {
     isLive(name, now: now) ? workers[name]?.reports[shard] : nil
   }
 
+  /// What a worker last reported of its replica, whether it is live or not; for people.
+  public func lastReport(_ shard: ShardKey, _ name: WorkerName) -> ReplicaReport? {
+    workers[name]?.reports[shard]
+  }
+
+  /// When a worker last said something; `nil` if not since this controller began.
+  public func lastHeard(_ name: WorkerName) -> MonotonicInstant? { workers[name]?.lastHeard }
+
   // MARK: The store
 
   /// The map on its way is stored.

@@ -1,4 +1,5 @@
 import NIOCore
+import Synchronization
 import ThumbprintCluster
 import ThumbprintCodes
 import ThumbprintTransport
@@ -8,26 +9,28 @@ import ThumbprintWire
 package final class WorkerFrameService: FrameService {
   private let name: WorkerName
   private let program: String
-  private let cluster: @Sendable () -> ClusterID?
-  private let handler: any RequestHandler
+  /// `nil` until the worker is there: it has to know its port before it can begin.
+  private let handler = Mutex<(any RequestHandler)?>(nil)
 
-  /// - Parameter cluster: The cluster of the worker; `nil` while it has none.
-  package init(
-    name: WorkerName, program: String, cluster: @escaping @Sendable () -> ClusterID?,
-    handler: any RequestHandler
-  ) {
+  package init(name: WorkerName, program: String) {
     self.name = name
     self.program = program
-    self.cluster = cluster
-    self.handler = handler
+  }
+
+  /// Lets requests through from now on.
+  package func begin(_ handler: any RequestHandler) {
+    self.handler.withLock { $0 = handler }
   }
 
   package func greet(_ hello: Hello) throws(ServiceError) -> Welcome {
-    try hello.check(cluster: cluster(), roles: [.worker, .coordinator])
-    return Welcome(role: .worker, name: name, cluster: cluster(), program: program)
+    try hello.check(cluster: nil, roles: [.worker, .coordinator])
+    return Welcome(role: .worker, name: name, program: program)
   }
 
   package func handle(_ request: ServerRequest) {
+    guard let handler = handler.withLock({ $0 }) else {
+      return request.fail(ServiceError(.unavailable, "worker '\(name)' is still starting"))
+    }
     handler.handle(request.frame, deadline: request.deadline?.monotonic) { result in
       switch result {
       case .success(let message): request.answer(message)

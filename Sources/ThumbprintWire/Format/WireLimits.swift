@@ -29,8 +29,6 @@ public enum WireLimits {
   public static let matchCountMax = 1 << 20
   /// The most entries of one answer to a log pull.
   public static let logEntryCountMax = 4096
-  /// The longest that a log pull waits for an entry, in milliseconds.
-  public static let waitMillisecondsMax: UInt32 = 60_000
   /// The most bytes of the message, and of the hint, of an error.
   public static let errorTextByteCountMax = 2048
   /// The most bytes of the name of a program in a handshake.
@@ -51,7 +49,6 @@ public enum WireLimits {
     ("bytes of a name", RecordLimits.nameByteCountMax),
     ("bytes of the tags of a record", RecordLimits.tagsByteCountMax),
     ("entries of a log reply", logEntryCountMax),
-    ("milliseconds that a log pull waits", Int(waitMillisecondsMax)),
     ("bytes of the message, or the hint, of an error", errorTextByteCountMax),
     ("bytes of the name of a worker", WorkerName.characterCountMax),
     ("bytes of a coder identity", CoderIdentity.characterCountMax),

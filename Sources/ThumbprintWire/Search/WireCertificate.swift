@@ -50,6 +50,26 @@ public struct WireCertificate: Sendable, Hashable {
 
   public init() {}
 
+  /// Joins what is known about other rows of the same collection.
+  public mutating func merge(_ other: WireCertificate) {
+    missProbability = min(1, missProbability + other.missProbability)
+    radius =
+      rowCount == 0 ? other.radius : other.rowCount == 0 ? radius : min(radius, other.radius)
+    rowCount += other.rowCount
+    codesCompared += other.codesCompared
+    sketchesRead += other.sketchesRead
+    bucketsProbed += other.bucketsProbed
+    postingsRead += other.postingsRead
+    excludedByTables += other.excludedByTables
+    excludedBySketches += other.excludedBySketches
+    excludedByClusters += other.excludedByClusters
+    predictedNanoseconds += other.predictedNanoseconds
+    segmentsByTables &+= other.segmentsByTables
+    segmentsBySketches &+= other.segmentsBySketches
+    segmentsByClusters &+= other.segmentsByClusters
+    segmentsByScan &+= other.segmentsByScan
+  }
+
   func write(to writer: inout WireWriter) {
     typealias Layout = CertificateLayout
     writer.begin(Layout.self)

@@ -103,9 +103,12 @@ enum WireSamples {
 
   static var logPull: LogPullRequest {
     LogPullRequest(
-      shard: shard, after: position, promisedTerm: Term(4), waitMilliseconds: 5000,
-      byteCountMax: 1 << 20)
+      shard: shard, follower: worker, term: Term(4), since: MapVersion(17), after: position,
+      isVerified: true, byteCountMax: 1 << 20)
   }
+
+  static let state = LogReply.State(
+    recordCount: 1000, digest: RecordDigest(high: 0x0102_0304_0506_0708, low: 9))
 
   static var hello: Hello {
     Hello(role: .worker, name: worker, coder: coder, cluster: cluster, program: "thumbprint 0.1")
@@ -157,11 +160,12 @@ enum WireSamples {
     ("log pull", logPull),
     (
       "log reply",
-      LogReply(content: .entries([[1, 2, 3], [], [255]]), term: Term(4), last: position)
+      LogReply(
+        content: .entries([[1, 2, 3], [], [255]]), term: Term(4), last: position, state: state)
     ),
     ("log reply, diverged", LogReply(content: .diverged, term: Term(4), last: position)),
     ("log reply, truncated", LogReply(content: .truncated, term: Term(4), last: position)),
-    ("copy open", CopyOpenRequest(shard: shard)),
+    ("copy open", CopyOpenRequest(shard: shard, term: Term(4))),
     ("copy open reply", CopyOpenReply(session: 11, manifest: Array("manifest".utf8))),
     ("copy read", CopyReadRequest(session: 11, item: 3, offset: 1 << 33, byteCountMax: 65536)),
     ("copy read reply", CopyReadReply(bytes: [9, 8, 7])),

@@ -1,0 +1,100 @@
+import NIOCore
+import NIOPosix
+import Synchronization
+import ThumbprintCodes
+import ThumbprintTransport
+import ThumbprintWire
+
+/// A cluster, asked through its coordinator.
+///
+/// Any task may call. A call that fails with a retryable ``ServiceError`` may be made again: writes
+/// that were carried out already do nothing the second time.
+public final class ClusterClient: Sendable {
+  /// `HOST:PORT` of the coordinator.
+  public let address: String
+  /// How long a call may take.
+  public let timeout: Duration
+  private let peer: WirePeer
+  private let group: MultiThreadedEventLoopGroup
+
+  /// Says hello to a coordinator.
+  ///
+  /// - Parameters:
+  ///   - program: Name and version of the caller, for the logs of the coordinator.
+  ///   - coder: The coder of all codes that will be sent; `nil` not to say.
+  /// - Throws: `unavailable` if nobody answers; what the coordinator refuses with.
+  public static func connect(
+    host: String, port: Int, program: String, coder: CoderIdentity? = nil,
+    timeout: Duration = .seconds(60)
+  ) async throws(ServiceError) -> ClusterClient {
+    let client = ClusterClient(
+      host: host, port: port, program: program, coder: coder, timeout: timeout)
+    do throws(ServiceError) {
+      _ = try await client.peer.ask(Ping(token: 0), timeout: .seconds(5))
+    } catch {
+      await client.close()
+      throw error
+    }
+    return client
+  }
+
+  private init(
+    host: String, port: Int, program: String, coder: CoderIdentity?, timeout: Duration
+  ) {
+    address = "\(host):\(port)"
+    self.timeout = timeout
+    group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    peer = WirePeer(host: host, port: port, group: group) {
+      Hello(role: .client, coder: coder, program: program)
+    }
+  }
+
+  /// Ends the connection; calls after this fail.
+  public func close() async {
+    peer.close()
+    try? await group.shutdownGracefully()
+  }
+
+  /// Asks the coordinator for something, and waits for what it says.
+  public func ask<Request: WireRequest>(
+    _ request: Request
+  ) async throws(ServiceError) -> Request.Reply {
+    let (seconds, attoseconds) = timeout.components
+    return try await peer.ask(
+      request, timeout: .nanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000))
+  }
+
+  /// Has the coordinator carry out an operation.
+  public func run<Operation: AdminOperation>(
+    _ operation: Operation
+  ) async throws(ServiceError) -> Operation.Result {
+    try await ask(AdminRequest(operation)).result(of: Operation.self)
+  }
+
+  // MARK: Collections
+
+  /// All collections, by name.
+  public func collections() async throws(ServiceError) -> [CollectionDescription] {
+    try await run(ListCollections())
+  }
+
+  /// The collection of a name.
+  ///
+  /// - Throws: `notFound` if there is none.
+  public func collection(_ name: String) async throws(ServiceError) -> RemoteCollection {
+    RemoteCollection(client: self, description: try await run(DescribeCollection(collection: name)))
+  }
+
+  /// Makes a collection that can be written to at once.
+  public func createCollection(
+    _ name: String, shardCount: Int, replicationFactor: Int, tableCount: Int = 128,
+    coder: CoderIdentity? = nil
+  ) async throws(ServiceError) -> RemoteCollection {
+    RemoteCollection(
+      client: self,
+      description: try await run(
+        CreateCollection(
+          collection: name, shardCount: shardCount, replicationFactor: replicationFactor,
+          tableCount: tableCount, coder: coder)))
+  }
+}

@@ -1,0 +1,20 @@
+import ThumbprintCluster
+
+/// How a coordinator works.
+public struct CoordinatorSettings: Sendable {
+  public var controller = ControllerSettings()
+  public var router = RouterSettings()
+  /// How long a search, a fetch or a write may take whose sender set no deadline.
+  public var deadline: Duration = .seconds(30)
+  /// How long a worker waits for orders before it asks again.
+  public var ordersWait: Duration = .seconds(10)
+  /// How long the creation of a collection waits until it can be written to.
+  public var creationWait: Duration = .seconds(10)
+  /// How long to wait before a write, or a fetch, is tried again.
+  public var retryPause: Duration = .milliseconds(20)
+  /// Matches of a query up to which image codes, names and tags are asked for with the search;
+  /// above, those of the winners alone are fetched afterwards.
+  public var eagerMatchCountMax = 64
+
+  public init() {}
+}

@@ -1,0 +1,262 @@
+import NIOCore
+import ThumbprintCluster
+import ThumbprintCodes
+import ThumbprintTransport
+import ThumbprintWire
+
+/// The words that the shell of the router has for what the router passes through.
+enum SearchRouting {
+  /// What was proved about each query of a batch; empty if nobody asked.
+  typealias Proofs = [WireCertificate]
+  typealias Machine = QueryRouterStateMachine<Proofs, Content>
+  typealias Action = RouterAction<Proofs, Content>
+
+  /// What an answer says of one match: a row of what a worker sent.
+  struct Content: Sendable {
+    var rows: RowColumns
+    var row: Int
+  }
+
+  /// A search whose answer is waited for.
+  struct OpenSearch {
+    var search: SearchRequest
+    var request: ServerRequest
+    var shardCount: Int
+    /// What came with the matches, if it was asked for with them.
+    var contents: [ItemID: Content] = [:]
+    /// What workers said of shards that they searched.
+    var statuses: [Int: ThumbprintWire.ShardStatus] = [:]
+    var isEager: Bool
+  }
+}
+
+extension CoordinatorCore {
+  func search(_ search: SearchRequest, _ request: ServerRequest) throws(ServiceError) {
+    let entry = try collection(search.collection)
+    try check(search.coder ?? request.peer.hello.coder, entry)
+    guard search.shards.isEmpty else {
+      throw ServiceError(.invalid, "a coordinator searches all shards")
+    }
+    let countMax =
+      switch search.extent {
+      case .nearest(let k): k
+      case .within: WireLimits.matchCountMax
+      }
+    let parts = search.wants.parts
+    let isEager: Bool
+    if case .nearest(let k) = search.extent {
+      isEager = k <= settings.eagerMatchCountMax
+    } else {
+      isEager = false
+    }
+    lastQuery = QueryID(lastQuery.rawValue + 1)
+    let id = lastQuery
+    searches[id] = SearchRouting.OpenSearch(
+      search: search, request: request, shardCount: entry.shardCount, isEager: isEager)
+    let cancelled = onLoop { core in
+      core.searches[id] = nil
+      core.route { $0.queryCancelled(id, now: $1) }
+    }
+    request.onCancel(cancelled)
+    let query = RoutedQuery(
+      collection: search.collection, queryCount: search.queryCount, matchCountMax: countMax,
+      deadline: deadline(of: request), allowsPartial: search.wants.contains(.partial),
+      wantsContents: !parts.isEmpty && !isEager)
+    route { $0.queryReceived(id, query, now: $1) }
+  }
+
+  /// When the sender of a request stops waiting, or this coordinator does.
+  func deadline(of request: ServerRequest) -> MonotonicInstant {
+    request.deadline?.monotonic ?? MonotonicInstant.now.advanced(by: settings.deadline)
+  }
+
+  func collection(_ id: CollectionID) throws(ServiceError) -> CollectionEntry {
+    guard let entry = map.collections[id] else {
+      throw ServiceError(
+        .notFound, "there is no collection \(id)",
+        hint: "it was dropped: look at 'thumbprint collection list'")
+    }
+    return entry
+  }
+
+  func check(_ coder: CoderIdentity?, _ entry: CollectionEntry) throws(ServiceError) {
+    if let theirs = coder, let mine = entry.coder, theirs != mine {
+      throw .coderMismatch(
+        of: "the request", is: theirs, but: mine, holds: "collection '\(entry.name)'")
+    }
+  }
+
+  // MARK: Actions
+
+  func run(_ action: SearchRouting.Action) {
+    switch action {
+    case .search(let attempt, let query, let worker, let shards):
+      search(attempt, query, on: worker, shards: shards)
+    case .fetch(let attempt, let query, let worker, let items):
+      fetch(attempt, query, on: worker, items: items)
+    case .cancel(let attempt, on: _): attempts.removeValue(forKey: attempt)?.cancel()
+    case .answer(let query, let answer):
+      if let open = searches.removeValue(forKey: query) {
+        open.request.answer(reply(to: open, answer))
+      }
+    case .fail(let query, let failure):
+      if let open = searches.removeValue(forKey: query) { open.request.fail(error(failure, open)) }
+    }
+  }
+
+  private func search(
+    _ attempt: AttemptID, _ query: QueryID, on worker: WorkerName, shards: [ShardKey]
+  ) {
+    guard let open = searches[query], let address = address(of: worker) else {
+      return failed(attempt)
+    }
+    var search = open.search
+    search.shards = shards.map(\.number)
+    search.missProbability *= Double(shards.count) / Double(max(1, open.shardCount))
+    search.wants.remove(.partial)
+    if !open.isEager { search.wants.subtract([.images, .names, .tags]) }
+    let queryCount = search.queryCount
+    let received = receiver {
+      (core: CoordinatorCore, result: Result<ThumbprintWire.SearchReply, ServiceError>) in
+      guard core.attempts.removeValue(forKey: attempt) != nil else { return }
+      switch result {
+      case .success(let reply) where reply.answers.count == queryCount:
+        core.received(reply, attempt, query, shards)
+      case .success, .failure: core.failed(attempt)
+      }
+    }
+    start(attempt, search, for: open.request, to: address, received)
+  }
+
+  private func start<Request: WireRequest>(
+    _ attempt: AttemptID, _ message: Request, for request: ServerRequest,
+    to address: WorkerAddress,
+    _ received: @escaping @Sendable (Result<Request.Reply, ServiceError>) -> Void
+  ) {
+    let left = max(.milliseconds(1), MonotonicInstant.now.duration(to: deadline(of: request)))
+    let outgoing = OutgoingRequest(
+      message, traceID: request.frame.header.traceID, timeout: left.timeAmount,
+      completion: received)
+    attempts[attempt] = outgoing
+    network.start(outgoing, to: address)
+  }
+
+  /// Not at once: the router is in the middle of handing out actions.
+  private func failed(_ attempt: AttemptID) {
+    onLoop { $0.route { $0.attemptFailed(attempt, now: $1) } }()
+  }
+
+  private func received(
+    _ reply: ThumbprintWire.SearchReply, _ attempt: AttemptID, _ query: QueryID,
+    _ shards: [ShardKey]
+  ) {
+    guard let collection = shards.first?.collection else { return }
+    var searched: [ShardKey] = []
+    var refused: [ShardKey: ReplicaRefusal] = [:]
+    for status in reply.shards {
+      let key = ShardKey(collection: collection, number: status.shard)
+      if let failure = status.failure {
+        refused[key] = ReplicaRefusal(failure)
+      } else {
+        searched.append(key)
+        searches[query]?.statuses[status.shard] = status
+      }
+    }
+    if searches[query]?.isEager == true, !reply.rows.parts.isEmpty {
+      for row in 0..<reply.rows.rowCount {
+        searches[query]?.contents[reply.rows.id(row)] = .init(rows: reply.rows, row: row)
+      }
+    }
+    let matches = reply.answers.map { answer in
+      answer.matches.map {
+        RoutedMatch(distance: Int(reply.distances[$0]), id: reply.rows.id($0))
+      }
+    }
+    let proofs = reply.answers.compactMap(\.certificate)
+    let routed = ThumbprintCluster.SearchReply<SearchRouting.Proofs>(
+      matches: matches, searched: searched, refused: refused,
+      certificate: proofs.isEmpty ? nil : proofs)
+    route { $0.searchReplied(attempt, routed, now: $1) }
+  }
+
+  private func fetch(
+    _ attempt: AttemptID, _ query: QueryID, on worker: WorkerName, items: [ShardKey: [ItemID]]
+  ) {
+    guard let open = searches[query], let address = address(of: worker) else {
+      return failed(attempt)
+    }
+    let ids = items.values.flatMap { $0 }.sorted()
+    let message = FetchRequest(
+      collection: open.search.collection, ids: ids, parts: open.search.wants.parts)
+    let received = receiver { (core: CoordinatorCore, result: Result<FetchReply, ServiceError>) in
+      guard core.attempts.removeValue(forKey: attempt) != nil else { return }
+      guard case .success(let reply) = result else { return core.failed(attempt) }
+      var found: [ItemID: SearchRouting.Content] = [:]
+      for row in 0..<reply.rows.rowCount {
+        found[reply.rows.id(row)] = .init(rows: reply.rows, row: row)
+      }
+      core.route { $0.fetchReplied(attempt, found: found, refused: [:], now: $1) }
+    }
+    start(attempt, message, for: open.request, to: address, received)
+  }
+
+  // MARK: Answers
+
+  private func error(_ failure: RouterFailure, _ open: SearchRouting.OpenSearch) -> ServiceError {
+    let name = map.collections[open.search.collection]?.name ?? "\(open.search.collection)"
+    func list(_ shards: [ShardKey]) -> String {
+      shards.prefix(8).map { "\($0.number)" }.joined(separator: ", ")
+        + (shards.count > 8 ? " and \(shards.count - 8) more" : "")
+    }
+    return switch failure {
+    case .unknownCollection: ServiceError(.notFound, "there is no collection '\(name)'")
+    case .unavailable(let shards):
+      ServiceError(
+        .unavailable, "no replica answers of shard \(list(shards)) of '\(name)'",
+        hint: "see 'thumbprint cluster shards'; --allow-partial answers from the other shards")
+    case .deadlineExceeded(let shards):
+      ServiceError(.deadlineExceeded, "no answer in time of shard \(list(shards)) of '\(name)'")
+    case .tooManyQueries: ServiceError(.busy, "too many queries are open")
+    }
+  }
+
+  private func reply(
+    to open: SearchRouting.OpenSearch,
+    _ answer: RoutedAnswer<SearchRouting.Proofs, SearchRouting.Content>
+  ) -> ThumbprintWire.SearchReply {
+    let parts = open.search.wants.parts
+    let contents = open.isEager ? open.contents : answer.contents
+    var rows = RowColumnsBuilder(
+      parts: parts, capacity: answer.matches.reduce(0) { $0 + $1.count })
+    var distances: [UInt16] = []
+    var answers: [ThumbprintWire.SearchReply.Answer] = []
+    for (index, matches) in answer.matches.enumerated() {
+      let first = distances.count
+      for match in matches {
+        if parts.isEmpty {
+          rows.append(id: match.id)
+        } else if let content = contents[match.id] {
+          rows.append(row: content.row, of: content.rows)
+        } else {
+          // It was deleted since it was found.
+          continue
+        }
+        distances.append(UInt16(match.distance))
+      }
+      var proof: WireCertificate?
+      if open.search.wants.contains(.certificate) {
+        proof = answer.certificates.reduce(into: WireCertificate()) { $0.merge($1[index]) }
+      }
+      answers.append(.init(matches: first..<distances.count, certificate: proof))
+    }
+    let statuses = answer.shards.map { shard in
+      var status = open.statuses[shard.shard.number] ?? .init(shard: shard.shard.number)
+      if case .missing(let refusal) = shard.state {
+        status.failure = refusal?.serviceCode ?? .unavailable
+      }
+      return status
+    }
+    return ThumbprintWire.SearchReply(
+      answers: answers, shards: statuses, distances: distances, rows: rows.columns())
+  }
+}

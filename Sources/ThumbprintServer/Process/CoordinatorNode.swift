@@ -1,0 +1,63 @@
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import ThumbprintCodes
+import ThumbprintTransport
+
+/// A coordinator that listens.
+public final class CoordinatorNode: Service {
+  public let server: FrameServer
+  private let coordinator: CoordinatorService
+  private let group: MultiThreadedEventLoopGroup
+  private let logger: Logger
+
+  private init(
+    server: FrameServer, coordinator: CoordinatorService, group: MultiThreadedEventLoopGroup,
+    logger: Logger
+  ) {
+    self.server = server
+    self.coordinator = coordinator
+    self.group = group
+    self.logger = logger
+  }
+
+  /// Reads the map and begins to listen.
+  ///
+  /// - Parameter port: 0 for a free one.
+  public static func start(
+    host: String, port: Int, store: any MetadataStore,
+    settings: CoordinatorSettings = CoordinatorSettings(),
+    limits: TransportLimits = TransportLimits(), program: String, logger: Logger
+  ) async throws -> CoordinatorNode {
+    // One loop for everything: a query is not handed from thread to thread.
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    do {
+      let coordinator = try await CoordinatorService.start(
+        store: store, settings: settings, loop: group.next(), program: program, logger: logger)
+      let server = try await FrameServer.bind(
+        host: host, port: port, group: group, service: coordinator, limits: limits,
+        logger: logger)
+      logger.notice("listening", metadata: ["address": "\(server.address)"])
+      return CoordinatorNode(
+        server: server, coordinator: coordinator, group: group, logger: logger)
+    } catch {
+      try? await group.shutdownGracefully()
+      throw error
+    }
+  }
+
+  /// Serves until it is told to end; answers first what was asked before.
+  public func run() async throws {
+    try? await gracefulShutdown()
+    await stop()
+  }
+
+  /// Takes nothing more, answers what was asked, and lets go of everything.
+  public func stop() async {
+    await server.shutDown()
+    await coordinator.stop()
+    try? await group.shutdownGracefully()
+    logger.notice("ended")
+  }
+}

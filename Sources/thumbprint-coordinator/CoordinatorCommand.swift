@@ -1,0 +1,58 @@
+import ArgumentParser
+import Logging
+import ThumbprintServer
+
+/// `thumbprint-coordinator`: flags, and nothing else.
+@main
+struct CoordinatorCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "thumbprint-coordinator",
+    abstract: "Routes queries and writes to the workers of a cluster, and steers it.",
+    discussion: """
+      Every flag can also be given by a variable, THUMBPRINT_LISTEN for --listen, or in a YAML \
+      file, 'listen: 127.0.0.1:7700'. A flag counts before a variable, a variable before the file.
+
+      Example:
+        thumbprint-coordinator --listen 127.0.0.1:7700 --metadata lmdb:/var/lib/thumbprint/meta
+      """)
+
+  @Option(help: "Where to listen (default: 127.0.0.1:7700).")
+  var listen: String?
+
+  @Option(help: "Where the cluster map is kept: lmdb:DIR.")
+  var metadata: String?
+
+  @Option(help: "trace, debug, info, notice, warning or error (default: notice).")
+  var logLevel: String?
+
+  @Option(help: "A YAML file of settings.")
+  var config: String?
+
+  func run() async throws {
+    do {
+      try await serve()
+    } catch {
+      throw ExitCode(Daemon.report(error, program: "thumbprint-coordinator"))
+    }
+  }
+
+  private func serve() async throws {
+    let settings = try SettingsSource(path: config, keys: ["listen", "metadata", "log-level"])
+    let listen =
+      try settings.value(
+        "listen", flag: listen, expected: "HOST:PORT", Daemon.listenAddress)
+      ?? ("127.0.0.1", 7700)
+    let folder: String = try settings.required(
+      "metadata", flag: metadata, expected: "lmdb:DIR"
+    ) { $0.hasPrefix("lmdb:") && $0.count > 5 ? String($0.dropFirst(5)) : nil }
+    let level =
+      try settings.value(
+        "log-level", flag: logLevel, expected: "a level of the log", Logger.Level.init) ?? .notice
+    let logger = DaemonLog.logger("thumbprint-coordinator", level: level)
+    Daemon.raiseFileLimit()
+    let node = try await CoordinatorNode.start(
+      host: listen.host, port: listen.port, store: try LMDBMetadataStore(folder: folder),
+      program: Daemon.program("thumbprint-coordinator"), logger: logger)
+    try await Daemon.run([node], logger: logger)
+  }
+}

@@ -1,0 +1,77 @@
+import Foundation
+import Logging
+import ThumbprintClient
+import ThumbprintCluster
+import ThumbprintCodes
+import ThumbprintServer
+import ThumbprintWire
+
+/// A coordinator and workers of this process, on loopback, with folders of their own.
+final class LocalCluster {
+  let folder: URL
+  private(set) var coordinator: CoordinatorNode
+  private(set) var workers: [String: WorkerNode] = [:]
+  private let logger: Logger
+
+  init(workers names: [String]) async throws {
+    folder = FileManager.default.temporaryDirectory
+      .appending(path: "thumbprint-cluster-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    var logger = DaemonLog.logger("test", level: .warning)
+    logger[metadataKey: "cluster"] = "\(folder.lastPathComponent.suffix(4))"
+    self.logger = logger
+    coordinator = try await Self.coordinator(folder, logger, port: 0)
+    for name in names { try await start(name) }
+  }
+
+  private static func coordinator(
+    _ folder: URL, _ logger: Logger, port: Int
+  ) async throws -> CoordinatorNode {
+    try await CoordinatorNode.start(
+      host: "127.0.0.1", port: port,
+      store: try LMDBMetadataStore(folder: folder.appending(path: "metadata").path),
+      program: "test", logger: logger)
+  }
+
+  /// Starts a worker, with the replicas that it had before.
+  func start(_ name: String) async throws {
+    guard let worker = WorkerName(name),
+      let address = WorkerAddress(host: "127.0.0.1", port: coordinator.server.port)
+    else { preconditionFailure("'\(name)' is no name") }
+    workers[name] = try await WorkerNode.start(
+      WorkerNodeSettings(
+        name: worker, folder: folder.appending(path: name).path, host: "127.0.0.1", port: 0,
+        coordinator: address, capacityByteCount: 1 << 30),
+      program: "test", logger: logger)
+  }
+
+  /// Ends a worker as a crash does.
+  func crash(_ name: String) async {
+    await workers.removeValue(forKey: name)?.halt()
+  }
+
+  /// Ends the coordinator, and starts it again at the same port.
+  func restartCoordinator() async throws {
+    let port = coordinator.server.port
+    await coordinator.stop()
+    coordinator = try await Self.coordinator(folder, logger, port: port)
+  }
+
+  func client() async throws -> ClusterClient {
+    try await ClusterClient.connect(
+      host: "127.0.0.1", port: coordinator.server.port, program: "test")
+  }
+
+  /// Waits until workers have said hello.
+  func waitForWorkers(_ count: Int, _ client: ClusterClient) async throws {
+    while try await client.run(ClusterStatusOperation()).workers.count(where: \.isAlive)
+      < count
+    { try await Task.sleep(for: .milliseconds(10)) }
+  }
+
+  func end() async throws {
+    for worker in workers.values { await worker.stop() }
+    await coordinator.stop()
+    try FileManager.default.removeItem(at: folder)
+  }
+}
