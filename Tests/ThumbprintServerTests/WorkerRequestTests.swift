@@ -57,7 +57,7 @@ import ThumbprintWire
             shard: key, follower: follower, term: Term(0), since: MapVersion(0), after: .start,
             isVerified: false), primary)
       } == .staleTerm)
-    #expect(refusal { _ = try cluster.ask(Ping(), primary) } == .unknownMessage)
+    #expect(refusal { _ = try cluster.ask(Ping(token: 1), primary) } == .unknownMessage)
 
     var search = SearchRequest(collection: id, extent: .nearest(1))
     search.append(feature: FeatureCode())

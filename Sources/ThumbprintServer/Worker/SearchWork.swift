@@ -177,7 +177,11 @@ final class SearchWork: Sendable {
       let start = distances.count
       for match in matches {
         distances.append(UInt16(match.match.distance))
-        if let record = match.record { rows.append(record) } else { rows.append(id: match.match.id) }
+        if let record = match.record {
+          rows.append(record)
+        } else {
+          rows.append(id: match.match.id)
+        }
         if rows.byteCount > WireLimits.payloadByteCountMax {
           throw Self.tooLarge("bytes", rows.byteCount)
         }
@@ -185,7 +189,8 @@ final class SearchWork: Sendable {
       let certificate =
         request.wants.contains(.certificate) ? WireCertificate(answer.certificate) : nil
       results.append(
-        ThumbprintWire.SearchReply.Answer(matches: start..<distances.count, certificate: certificate))
+        ThumbprintWire.SearchReply.Answer(
+          matches: start..<distances.count, certificate: certificate))
     }
     let microseconds = began.duration(to: .now) / .microseconds(1)
     let statuses = statuses.map { status in

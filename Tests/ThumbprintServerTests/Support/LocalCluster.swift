@@ -4,6 +4,7 @@ import ThumbprintClient
 import ThumbprintCluster
 import ThumbprintCodes
 import ThumbprintServer
+import ThumbprintTransport
 import ThumbprintWire
 
 /// A coordinator and workers of this process, on loopback, with folders of their own.
