@@ -47,7 +47,8 @@ struct CoordinatorCommand: AsyncParsableCommand {
     ) { $0.hasPrefix("lmdb:") && $0.count > 5 ? String($0.dropFirst(5)) : nil }
     let level =
       try settings.value(
-        "log-level", flag: logLevel, expected: "a level of the log", Logger.Level.init) ?? .notice
+        "log-level", flag: logLevel, expected: "a level of the log", { Logger.Level(rawValue: $0) })
+      ?? .notice
     let logger = DaemonLog.logger("thumbprint-coordinator", level: level)
     Daemon.raiseFileLimit()
     let node = try await CoordinatorNode.start(

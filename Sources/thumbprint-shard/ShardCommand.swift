@@ -71,7 +71,8 @@ struct ShardCommand: AsyncParsableCommand {
         "capacity", flag: capacity, expected: "a number of bytes", Daemon.byteCount) ?? 1 << 40
     let level =
       try settings.value(
-        "log-level", flag: logLevel, expected: "a level of the log", Logger.Level.init) ?? .notice
+        "log-level", flag: logLevel, expected: "a level of the log", { Logger.Level(rawValue: $0) })
+      ?? .notice
     let logger = DaemonLog.logger("thumbprint-shard", level: level)
     var worker = WorkerNodeSettings(
       name: name, folder: folder, host: listen.host, port: listen.port, coordinator: coordinator,
