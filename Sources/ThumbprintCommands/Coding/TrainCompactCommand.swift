@@ -12,7 +12,7 @@ struct TrainCompactCommand: ParsableCommand {
       checkpoint when the same command is given again, to the same weights.
 
       Examples:
-        thumbprint train compact photos --teacher vgg19.safetensors --out small.safetensors
+        thumbprint train compact photos --teacher vgg.safetensors --out c.safetensors
         thumbprint train compact things places --part even --crops 8000 \\
           --teacher vgg19.safetensors --out small.safetensors
       """)

@@ -9,7 +9,7 @@ struct TrainFinetuneCommand: ParsableCommand {
     discussion: """
       The groups are folders, or four files in a row of a set named as UKBench is. The
       convolutions stay as they are. A projection learns what differs inside groups,
-      then fc6 and fc7 are tuned by triplets, beside the bits of the image codec. These
+      then fc6 and fc7 are tuned by triplets, beside the bits of the image codec, that
       stay too. --steps 0 makes the network before tuning, fitted without the groups.
       Choose settings by --hold-out, not by the groups that test.
 
@@ -17,7 +17,7 @@ struct TrainFinetuneCommand: ParsableCommand {
         thumbprint train finetune views --part even --convolutions vgg19.safetensors \\
           --codec codec.safetensors --out features.safetensors
         thumbprint train finetune views --convolutions small.safetensors \\
-          --codec codec.safetensors --components 64 --emphasis 0.5 --out fast.safetensors
+          --codec codec.safetensors --components 64 --emphasis 0.5 --out f.safetensors
       """)
 
   @Argument(
