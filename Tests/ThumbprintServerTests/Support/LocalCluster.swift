@@ -5,6 +5,7 @@ import ThumbprintCluster
 import ThumbprintCodes
 import ThumbprintServer
 import ThumbprintTransport
+import ThumbprintTransport
 import ThumbprintWire
 
 /// A coordinator and workers of this process, on loopback, with folders of their own.
