@@ -5,7 +5,7 @@ import ThumbprintCodes
 import ThumbprintTransport
 import ThumbprintWire
 
-/// The names of what workers ask a coordinator, and coordinators a worker, in a ``ControlRequest``.
+/// The names of what workers ask a coordinator, in a ``ControlRequest``.
 package enum ControlOperation: String, CaseIterable, Sendable {
   /// A worker says who it is: `WorkerRegistration`; answered with nothing.
   case register
@@ -13,8 +13,6 @@ package enum ControlOperation: String, CaseIterable, Sendable {
   case heartbeat
   /// A worker waits for orders: nothing; answered with an array of `ControllerMessage`.
   case orders
-  /// A coordinator asks for the state of a shard: `ShardKey`; answered with `ShardReport`.
-  case shardStats
 }
 
 /// Connects a worker to its coordinator.
