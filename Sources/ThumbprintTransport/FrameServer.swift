@@ -59,13 +59,16 @@ public final class FrameServer: Sendable {
   private init(shared: Shared, channel: any Channel) {
     self.shared = shared
     self.channel = channel
+    // A closed channel does not know any more.
+    port = channel.localAddress?.port ?? 0
+    address = channel.localAddress.map(PeerAddress.text) ?? ""
   }
 
   /// The port that it listens on; one that was free, if 0 was asked for.
-  public var port: Int { channel.localAddress?.port ?? 0 }
+  public let port: Int
 
   /// `HOST:PORT` that it listens on.
-  public var address: String { channel.localAddress.map(PeerAddress.text) ?? "" }
+  public let address: String
 
   /// Connections that are open.
   public var connectionCount: Int { shared.connectionCount }

@@ -126,31 +126,33 @@ extension CoordinatorCore {
 
   private func stats(_ name: String, _ request: ServerRequest) throws(ServiceError) {
     let (id, entry) = try named(name)
-    let collector = StatsCollector(count: entry.shardCount) { result in
+    let primaries = Set(map.shardKeys(of: id).compactMap { map.shards[$0]?.primary })
+    let collector = StatsCollector(workerCount: primaries.count) { [self] result in
       switch result {
-      case .success(let shards):
+      case .success(let shards) where shards.map(\.number) == Array(0..<entry.shardCount):
         request.answer(
           AdminReply(
-            CollectionStatsOperation.Result(
-              collection: self.describe(id, entry), shards: shards),
+            CollectionStatsOperation.Result(collection: describe(id, entry), shards: shards),
             of: CollectionStatsOperation.self))
+      case .success:
+        request.fail(
+          ServiceError(.unavailable, "not every shard of '\(name)' has a primary just now"))
       case .failure(let error): request.fail(error)
       }
     }
-    for key in map.shardKeys(of: id) {
-      guard let primary = map.shards[key]?.primary, let address = address(of: primary) else {
-        return collector.add(.failure(ServiceError(.unavailable, "shard \(key) has no primary")))
+    let left = min(MonotonicInstant.now.duration(to: deadline(of: request)), .seconds(10))
+    let received = loopBound(collector) { collector, result in collector.add(result) }
+    for primary in primaries {
+      guard let address = address(of: primary) else {
+        return collector.add(.failure(ServiceError(.unavailable, "'\(primary)' is gone")))
       }
-      let left = MonotonicInstant.now.duration(to: deadline(of: request))
-      let received = loopBound(collector) { collector, result in collector.add(result) }
+      let question = ControlRequest(
+        operation: RecordWork.shardReports, arguments: ShardReportsArguments(collection: id))
       network.start(
-        OutgoingRequest(
-          ControlRequest(operation: ControlOperation.shardStats.rawValue, arguments: key),
-          timeout: min(left, .seconds(10)).timeAmount
-        ) { result in
+        OutgoingRequest(question, timeout: left.timeAmount) { result in
           received(
             result.flatMap { reply in
-              Result { () throws(ServiceError) in try reply.result(as: ShardReport.self) }
+              Result { () throws(ServiceError) in try reply.result(as: [ShardReport].self) }
             })
         }, to: address)
     }
@@ -219,15 +221,15 @@ final class StatsCollector {
   private var missing: Int
   private var body: ((Result<[ShardReport], ServiceError>) -> Void)?
 
-  init(count: Int, _ body: @escaping (Result<[ShardReport], ServiceError>) -> Void) {
-    missing = count
+  init(workerCount: Int, _ body: @escaping (Result<[ShardReport], ServiceError>) -> Void) {
+    missing = workerCount
     self.body = body
   }
 
-  func add(_ result: Result<ShardReport, ServiceError>) {
+  func add(_ result: Result<[ShardReport], ServiceError>) {
     switch result {
-    case .success(let report):
-      reports.append(report)
+    case .success(let more):
+      reports += more
       missing -= 1
       if missing == 0 { end(.success(reports.sorted { $0.number < $1.number })) }
     case .failure(let error): end(.failure(error))

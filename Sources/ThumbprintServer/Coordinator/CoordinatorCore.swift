@@ -14,7 +14,8 @@ final class CoordinatorCore {
   let settings: CoordinatorSettings
   let logger: Logger
   let network: WirePeerNetwork
-  private let store: any MetadataStore
+  /// `nil` once it has stopped: another coordinator may use it then.
+  private var store: (any MetadataStore)?
   private(set) var controller: ControllerStateMachine
   var router: SearchRouting.Machine
   private var random = SystemRandomNumberGenerator()
@@ -65,6 +66,7 @@ final class CoordinatorCore {
     routerTimer?.timer.cancel()
     sessions.stop()
     network.close()
+    store = nil
   }
 
   /// Runs `body` on the loop, later or from another thread.
@@ -149,7 +151,7 @@ final class CoordinatorCore {
   }
 
   private func replace(with map: ClusterMap, expected: MapVersion) {
-    let store = store
+    guard let store else { return }
     let done = receiver { (core: CoordinatorCore, result: StoreResult) in
       switch result {
       case .stored: core.control { $0.mapStored(now: $1) }
@@ -173,7 +175,7 @@ final class CoordinatorCore {
   }
 
   private func readMap() {
-    let store = store
+    guard let store else { return }
     let done = receiver { (core: CoordinatorCore, result: StoreResult) in
       switch result {
       case .conflict(let current): core.control { $0.mapRead(current, now: $1) }

@@ -125,7 +125,7 @@ extension CoordinatorCore {
     case .orders:
       sessions.poll(connection, request)
       after(settings.ordersWait) { $0.sessions.pollEnded(connection, request) }
-    case .shardStats, nil:
+    case nil:
       throw ServiceError(
         .unknownMessage, "a coordinator does not answer '\(message.operation.prefix(64))'")
     }

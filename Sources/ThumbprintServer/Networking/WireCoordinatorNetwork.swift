@@ -5,7 +5,7 @@ import ThumbprintCodes
 import ThumbprintTransport
 import ThumbprintWire
 
-/// The names of what workers ask a coordinator, and coordinators a worker, in a ``ControlRequest``.
+/// The names of what workers ask a coordinator, in a ``ControlRequest``.
 package enum ControlOperation: String, CaseIterable, Sendable {
   /// A worker says who it is: `WorkerRegistration`; answered with nothing.
   case register
@@ -13,8 +13,6 @@ package enum ControlOperation: String, CaseIterable, Sendable {
   case heartbeat
   /// A worker waits for orders: nothing; answered with an array of `ControllerMessage`.
   case orders
-  /// A coordinator asks for the state of a shard: `ShardKey`; answered with `ShardReport`.
-  case shardStats
 }
 
 /// Connects a worker to its coordinator.
@@ -49,6 +47,8 @@ package final class WireCoordinatorNetwork: CoordinatorNetwork {
 private final class WireCoordinatorConnection: CoordinatorConnection {
   private let event: @Sendable (CoordinatorEvent) -> Void
   private let state = Mutex(State.connecting)
+  /// Whether a question for orders is always open.
+  private let isWaiting = Mutex(false)
   /// A report that is not answered for so long shows that the coordinator is gone.
   private let patience = TimeAmount.seconds(2)
 
@@ -76,7 +76,6 @@ private final class WireCoordinatorConnection: CoordinatorConnection {
       }
       event(.opened)
       connection.onClose { self.ended($0) }
-      waitForOrders(connection)
     case .failure(let error):
       ended(error as? ServiceError ?? ServiceError(.unavailable, "\(error)"))
     }
@@ -87,21 +86,38 @@ private final class WireCoordinatorConnection: CoordinatorConnection {
       if case .open(let connection) = state { return connection }
       return nil
     }
-    let request =
-      switch message {
-      case .registration(let registration):
-        ControlRequest(operation: ControlOperation.register.rawValue, arguments: registration)
-      case .heartbeat(let heartbeat):
-        ControlRequest(operation: ControlOperation.heartbeat.rawValue, arguments: heartbeat)
-      }
+    let isRegistration: Bool
+    let request: ControlRequest
+    switch message {
+    case .registration(let registration):
+      isRegistration = true
+      request = ControlRequest(
+        operation: ControlOperation.register.rawValue, arguments: registration)
+    case .heartbeat(let heartbeat):
+      isRegistration = false
+      request = ControlRequest(
+        operation: ControlOperation.heartbeat.rawValue, arguments: heartbeat)
+    }
     connection?.start(
       OutgoingRequest(request, timeout: patience) { result in
-        // What was refused will be refused again; begin anew, later.
-        if case .failure(let error) = result {
+        switch result {
+        case .success:
+          if isRegistration, let connection { self.registered(connection) }
+        case .failure(let error):
+          // What was refused will be refused again; begin anew, later.
           self.ended(error)
           connection?.close()
         }
       })
+  }
+
+  /// The coordinator has orders only for those that it knows.
+  private func registered(_ connection: WireConnection) {
+    let isFirst = isWaiting.withLock { isWaiting in
+      defer { isWaiting = true }
+      return !isWaiting
+    }
+    if isFirst { waitForOrders(connection) }
   }
 
   private func waitForOrders(_ connection: WireConnection) {

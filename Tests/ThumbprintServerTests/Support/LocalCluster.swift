@@ -5,7 +5,6 @@ import ThumbprintCluster
 import ThumbprintCodes
 import ThumbprintServer
 import ThumbprintTransport
-import ThumbprintTransport
 import ThumbprintWire
 
 /// A coordinator and workers of this process, on loopback, with folders of their own.
@@ -69,6 +68,16 @@ final class LocalCluster {
     while try await client.run(ClusterStatusOperation()).workers.count(where: \.isAlive)
       < count
     { try await Task.sleep(for: .milliseconds(10)) }
+  }
+
+  /// Waits until every shard has its replicas, all of them in sync.
+  func waitForReplicas(_ count: Int, _ client: ClusterClient) async throws {
+    func isWhole(_ shard: ShardPlacement) -> Bool {
+      shard.replicas.count == count && shard.replicas.allSatisfy { $0.isInSync && $0.isAlive }
+    }
+    while try await !client.run(ClusterStatusOperation()).shards.allSatisfy(isWhole) {
+      try await Task.sleep(for: .milliseconds(10))
+    }
   }
 
   func end() async throws {
