@@ -1,1 +1,3 @@
 import ThumbprintSimulation
+
+SimulateProgram.run(Array(CommandLine.arguments.dropFirst()))
