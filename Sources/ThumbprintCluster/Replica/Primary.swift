@@ -11,8 +11,17 @@ struct Primary: Sendable {
     var acknowledged: LogPosition?
     /// The pull that is kept until there is something for it.
     var parked: (request: RequestID, pull: FollowerPull, until: MonotonicInstant)?
-    /// The version at which the primary asked to let it in; it is waited for since then.
+    /// It is waited for since this version of the shard's entry, and is let in at no other.
     var joinBasis: MapVersion?
+    /// Where the log ended when the primary began to wait for it. What came before may have been
+    /// acknowledged without it, so it is not in sync until it has that.
+    var joinTarget: LogPosition?
+
+    /// Whether it has all that was acknowledged and is waited for, so that it is in sync.
+    var canJoin: Bool {
+      guard joinBasis != nil, let acknowledged, let joinTarget else { return false }
+      return acknowledged >= joinTarget
+    }
     /// Whether the coordinator is asked to take it out.
     var isLate = false
   }
@@ -76,7 +85,7 @@ struct Primary: Sendable {
     followers.keys.sorted().compactMap { name in
       guard let follower = followers[name] else { return nil }
       if follower.isLate { return MembershipProposal(.leave, worker: name, basis: basis) }
-      guard let join = follower.joinBasis else { return nil }
+      guard let join = follower.joinBasis, follower.canJoin else { return nil }
       return MembershipProposal(.join, worker: name, basis: join)
     }
   }

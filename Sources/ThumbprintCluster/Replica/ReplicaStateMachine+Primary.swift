@@ -80,11 +80,13 @@ extension ReplicaStateMachine {
       actions.append(.replyToPull(parked.request, refusal))
     }
     if pull.after.term == primary.term {
+      let couldJoin = follower.canJoin
       follower.acknowledged = max(follower.acknowledged ?? pull.after, pull.after)
-      if canJoin(pull, follower) {
+      if isNear(pull, follower) {
         follower.joinBasis = primary.basis
-        actions.append(.reportSoon)
+        follower.joinTarget = summary.position
       }
+      if follower.canJoin, !couldJoin { actions.append(.reportSoon) }
     }
     if pull.after == summary.position, pull.isVerified {
       follower.parked = (request, pull, now.advanced(by: settings.longPoll))
@@ -98,8 +100,8 @@ extension ReplicaStateMachine {
     return actions + advance(now: now)
   }
 
-  /// Whether a follower that is not in sync is near enough, and proven equal, to be let in.
-  private func canJoin(_ pull: FollowerPull, _ follower: Primary.FollowerProgress) -> Bool {
+  /// Whether a follower that is not in sync is near enough, and proven equal, to be waited for.
+  private func isNear(_ pull: FollowerPull, _ follower: Primary.FollowerProgress) -> Bool {
     guard assignment?.replicas[pull.follower]?.isInSync == false, assignment?.isEstablished == true,
       follower.joinBasis == nil, pull.isVerified
     else { return false }

@@ -44,6 +44,8 @@ public struct WorkerStateMachine: Sendable {
   private var number: UInt64 = 0
   private var link = Link.down(until: MonotonicInstant(nanoseconds: .min))
   private var failureCount = 0
+  /// Whether the coordinator has answered on this connection.
+  private var isKnown = false
   private var lastBeat = MonotonicInstant(nanoseconds: .min)
   private var nextBeat = MonotonicInstant(nanoseconds: .min)
 
@@ -65,6 +67,7 @@ public struct WorkerStateMachine: Sendable {
   /// The connection is open.
   public mutating func connected(now: MonotonicInstant) -> [WorkerAction] {
     link = .up
+    isKnown = false
     number += 1
     lastBeat = now
     nextBeat = now.advanced(by: settings.heartbeatInterval)
@@ -97,6 +100,7 @@ public struct WorkerStateMachine: Sendable {
         return [.refused("the coordinator is of cluster \(new.clusterID), not \(clusterID)")]
       }
       failureCount = 0
+      isKnown = true
       guard new.version >= assignmentVersion else { return [] }
       var actions: [WorkerAction] = []
       if clusterID == nil { actions.append(.adopt(new.clusterID)) }
@@ -132,7 +136,10 @@ public struct WorkerStateMachine: Sendable {
       number += 1
       lastBeat = now
       nextBeat = now.advanced(by: settings.heartbeatInterval)
-      return [.heartbeat(number: number, assignmentVersion: assignmentVersion)]
+      // Until it is answered, a registration is said again; heartbeats alone would be passed over.
+      return isKnown
+        ? [.heartbeat(number: number, assignmentVersion: assignmentVersion)]
+        : [.register(number: number)]
     default: return []
     }
   }
