@@ -58,11 +58,10 @@ extension Simulation {
       replaceMap(map, expected: expected, life: life)
       return
     case .heartbeat(_, let name, let life, let connection) where life != coordinator.life:
-      // The process to which this connection led is gone.
-      guard coordinator.isUp, let worker = workers.first(where: { $0.name == name }) else { return }
-      sendOnce(
-        .disconnected(worker.index, life: worker.life, connection: connection),
-        from: SimulatedNetwork.coordinator, to: network.worker(worker.index))
+      resetConnection(of: name, connection)
+      return
+    case .registration(let new, let life, let connection) where life != coordinator.life:
+      resetConnection(of: new.name, connection)
       return
     default: break
     }
@@ -75,8 +74,7 @@ extension Simulation {
       trace(3, 0, "coordinator looks around")
       perform(coordinator.machine.deadlineFired(now: now))
       askForRequests(now: now)
-    case .registration(let registration, let life):
-      guard life == coordinator.life else { return }
+    case .registration(let registration, _, _):
       trace(4, registration.session.rawValue, "\(registration.name) registers")
       perform(coordinator.machine.workerRegistered(registration, now: now))
     case .heartbeat(let beat, let name, _, _):
@@ -97,6 +95,14 @@ extension Simulation {
     default: break
     }
     scheduleCoordinator()
+  }
+
+  /// The process to which a connection led is gone.
+  private func resetConnection(of name: WorkerName, _ connection: Int) {
+    guard coordinator.isUp, let worker = workers.first(where: { $0.name == name }) else { return }
+    sendOnce(
+      .disconnected(worker.index, life: worker.life, connection: connection),
+      from: SimulatedNetwork.coordinator, to: network.worker(worker.index))
   }
 
   private func askForRequests(now: MonotonicInstant) {
@@ -133,11 +139,12 @@ extension Simulation {
       store = map
       trace(7, map.version.rawValue, "map \(map.version) is stored")
       checker.mapStored(map)
-      for (key, shard) in map.shards where old.shards[key] != shard {
+      for (key, shard) in map.shards.sorted(by: { $0.key < $1.key })
+      where old.shards[key] != shard {
         trace(8, shard.term.rawValue, "  \(key.number): \(describe(shard))")
         checker.check(key, shard, workers: workers, isDeep: true)
       }
-      for (id, move) in map.moves where old.moves[id] != move {
+      for (id, move) in map.moves.sorted(by: { $0.key < $1.key }) where old.moves[id] != move {
         trace(9, id.rawValue, "  move \(id): \(describe(move))")
       }
       reply = .stored

@@ -49,7 +49,7 @@ extension Simulation {
     case 82..<84: takeDisk(worker)
     default: operate(worker)
     }
-    queue.insert(.fault, at: time + random.milliseconds(50...1_500))
+    queue.insert(.fault, at: max(nextFault, time + random.milliseconds(50...1_500)))
   }
 
   private func wake(_ worker: SimulatedWorker) {
@@ -87,8 +87,15 @@ extension Simulation {
     endLater(.unblock(links), after: random.milliseconds(50...5_000))
   }
 
-  /// Replaces a worker's disk by an empty one, if nothing is lost with it that must not be.
+  /// Replaces a worker's disk by an empty one, while all else is well and stays so until that was
+  /// noticed: a disk and another replica lost within one heartbeat are two faults too many.
   private func takeDisk(_ worker: SimulatedWorker) {
+    let isCalm =
+      coordinator.isUp && workers.allSatisfy(\.isUp) && network.loss == 0
+      && network.blocks.allSatisfy { $0 == 0 } && coordinator.machine.map == store
+    guard isCalm, !store.shards.values.contains(where: { $0.primary == worker.name }) else {
+      return
+    }
     let isNeeded = store.shards.contains { key, shard in
       let others = shard.inSync.filter { name in
         guard name != worker.name, let other = workers.first(where: { $0.name == name }) else {
@@ -104,7 +111,8 @@ extension Simulation {
     checker.diskWiped(worker)
     worker.disk = [:]
     worker.clusterID = nil
-    endLater(.startWorker(worker.index), after: random.milliseconds(20...3_000))
+    endLater(.startWorker(worker.index), after: random.milliseconds(20...2_000))
+    nextFault = time + 4_000_000_000
   }
 
   private func operate(_ worker: SimulatedWorker) {
@@ -138,6 +146,7 @@ extension Simulation {
   }
 
   func endFault(_ end: EndOfFault) {
+    guard !isHealing else { return }
     switch end {
     case .startWorker(let index): startWorker(workers[index])
     case .startCoordinator: startCoordinator()

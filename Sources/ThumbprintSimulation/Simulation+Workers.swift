@@ -12,7 +12,7 @@ extension Simulation {
     worker.machine = WorkerStateMachine(
       session: SessionID(random.next()), clusterID: worker.clusterID)
     worker.replicas = [:]
-    for (key, shard) in worker.disk {
+    for (key, shard) in worker.disk.sorted(by: { $0.key < $1.key }) {
       worker.replicas[key] = SimulatedReplica(
         machine: machine(worker, key, stored: (shard.promisedTerm, shard.summary)))
     }
@@ -76,6 +76,7 @@ extension Simulation {
       guard let worker = alive(index, life) else { return }
       let isThere = coordinator.isUp && coordinator.life == coordinatorLife && connection != 0
       worker.connection = isThere ? connection : 0
+      trace(23, UInt64(index), "\(worker.name) \(isThere ? "is" : "cannot get") connected")
       perform(
         isThere
           ? worker.machine.connected(now: instant(worker))
@@ -84,6 +85,7 @@ extension Simulation {
       guard let worker = alive(index, life), worker.connection == connection, connection != 0
       else { return }
       worker.connection = 0
+      trace(24, UInt64(index), "\(worker.name) loses its connection")
       perform(worker.machine.disconnected(now: instant(worker)), at: worker)
     case .toWorker(let index, let life, let message):
       guard let worker = alive(index, life) else { return }
@@ -115,7 +117,8 @@ extension Simulation {
           capacityByteCount: worker.capacity, clusterID: worker.clusterID, number: number,
           reports: reports(worker))
         sendOnce(
-          .registration(registration, coordinatorLife: worker.connection >> 32),
+          .registration(
+            registration, coordinatorLife: worker.connection >> 32, connection: worker.connection),
           from: network.worker(worker.index), to: SimulatedNetwork.coordinator)
       case .heartbeat(let number, let version):
         let beat = WorkerHeartbeat(

@@ -22,6 +22,8 @@ public final class Simulation {
   /// Copies on their way: what the source pinned.
   var snapshots: [UInt64: ModelShard] = [:]
   var isHealing = false
+  /// No fault before this time.
+  var nextFault: Int64 = 0
   /// Entries that a log keeps readable.
   let retention: Int
   let isDroppingTails: Bool
@@ -37,7 +39,7 @@ public final class Simulation {
     case disconnected(Int, life: Int, connection: Int)
     case sessionClosed(WorkerName, SessionID, coordinatorLife: Int)
     case toWorker(Int, life: Int, ControllerMessage)
-    case registration(WorkerRegistration, coordinatorLife: Int)
+    case registration(WorkerRegistration, coordinatorLife: Int, connection: Int)
     case heartbeat(WorkerHeartbeat, WorkerName, coordinatorLife: Int, connection: Int)
     case pull(Int, from: Int, life: Int, RequestID, FollowerPull)
     case pullReply(Int, life: Int, ShardKey, RequestID, PullReply, SimulatedReplica.Payload?)

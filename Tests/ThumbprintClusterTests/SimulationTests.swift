@@ -1,0 +1,43 @@
+import Testing
+import ThumbprintSimulation
+
+@Suite struct SimulationTests {
+  /// `thumbprint-simulate --histories 10000` runs more of the same.
+  @Test func allHoldsInManyHistories() {
+    let batch = SimulationBatch.run(count: 300, threads: 1) {
+      SimulationOptions(seed: UInt64(1_000_000 + $0))
+    }
+    for failure in batch.failures {
+      Issue.record(
+        "seed=\(failure.seed): \(failure.violation ?? ""); replay: thumbprint-simulate --trace --seed \(failure.seed)"
+      )
+    }
+    // Histories in which nothing happens prove nothing.
+    #expect(batch.acknowledgedWriteCount > 5_000 && batch.readCount > 2_000)
+    #expect(batch.failOverCount > 300 && batch.moveCount > 60 && batch.faultCount > 1_500)
+  }
+
+  @Test func aSeedGivesTheSameHistoryAgain() {
+    for seed: UInt64 in 1...5 {
+      let first = Simulation(options: SimulationOptions(seed: seed)).run()
+      #expect(Simulation(options: SimulationOptions(seed: seed)).run() == first, "seed=\(seed)")
+      let other = Simulation(options: SimulationOptions(seed: seed + 100)).run()
+      #expect(other.traceHash != first.traceHash)
+    }
+  }
+
+  @Test(arguments: [
+    ("acknowledge-before-replication", "lacks one of"),
+    ("skip-term-check", ""),
+    ("drop-log-tail", "another entry"),
+  ])
+  func whatIsBrokenIsCaught(name: String, how: String) {
+    let batch = SimulationBatch.run(count: 200, threads: 1, stopAtFirst: true) {
+      var options = SimulationOptions(seed: UInt64(1 + $0))
+      #expect(options.breakReplicas(name))
+      return options
+    }
+    let violation = batch.failures.first?.violation
+    #expect(violation?.contains(how) == true || (violation != nil && how.isEmpty), "\(name)")
+  }
+}
