@@ -77,10 +77,14 @@ struct ModelShard {
     case truncated
   }
 
-  func read(after position: LogPosition, countMax: Int) -> ReadResult {
+  func read(
+    after position: LogPosition, countMax: Int, comparingTerms: Bool = true
+  ) -> ReadResult {
     let count = Int(position.sequence.rawValue)
     guard count <= entries.count else { return .diverged }
-    guard count == 0 || entries[count - 1].term == position.term else { return .diverged }
+    guard !comparingTerms || count == 0 || entries[count - 1].term == position.term else {
+      return .diverged
+    }
     guard count >= firstReadable else { return .truncated }
     return .entries(entries[count..<min(entries.count, count + countMax)])
   }

@@ -176,7 +176,8 @@ extension Simulation {
   ) -> [ReplicaAction] {
     let outcome: LogReadOutcome
     if let shard = worker.disk[key] {
-      switch shard.read(after: after, countMax: countMax) {
+      let comparingTerms = options.fault != .skipTermCheck
+      switch shard.read(after: after, countMax: countMax, comparingTerms: comparingTerms) {
       case .diverged: outcome = .diverged
       case .truncated: outcome = .truncated
       case .entries(let entries):

@@ -217,9 +217,9 @@ import ThumbprintCodes
       return
     }
     #expect(missing.count == Self.shardCount)
-    #expect(
-      router.searchReplied(sent.searches[0].attempt, Self.reply([]), now: Maps.moment(1_001))
-        .isEmpty)
+    let late = router.searchReplied(
+      sent.searches[0].attempt, Self.reply([]), now: Maps.moment(1_001))
+    #expect(late.isEmpty)
   }
 
   @Test func anUnknownCollectionIsSaid() {

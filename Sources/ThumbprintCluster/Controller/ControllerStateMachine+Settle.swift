@@ -98,8 +98,13 @@ extension ControllerStateMachine {
     _ key: ShardKey, _ shard: ShardEntry, now: MonotonicInstant
   ) -> Bool {
     if lostSince(shard.primary, now: now) != nil { return true }
+    // Who promised a term that never began, because a coordinator stopped in between, takes no
+    // order of this one any more.
+    let isPromised = shard.replicas.keys.contains { name in
+      self.report(key, name, now: now).map { $0.promisedTerm > shard.term } ?? false
+    }
+    if isPromised { return true }
     guard let report = report(key, shard.primary, now: now) else { return false }
-    if report.promisedTerm > shard.term { return true }
     switch report.role {
     case .primary where report.term == shard.term:
       idleSince[key] = nil
@@ -139,7 +144,8 @@ extension ControllerStateMachine {
     var fence = Fence(
       term: max(shard.term, promised.max() ?? shard.term).next,
       deadline: now.advanced(by: settings.fenceTime))
-    fence.preferred = report(key, shard.primary, now: now)?.handOverReady
+    // Without a reason for another, who is primary stays it.
+    fence.preferred = report(key, shard.primary, now: now)?.handOverReady ?? shard.primary
     fences[key] = fence
     return sendFences(key, candidates, now: now)
   }

@@ -32,7 +32,7 @@ public struct ReplicaSettings: Hashable, Sendable {
 package enum InjectedFault: String, CaseIterable, Sendable {
   /// A primary acknowledges as soon as its own disk has the write.
   case acknowledgeBeforeReplication = "acknowledge-before-replication"
-  /// Orders of earlier terms are obeyed.
+  /// Orders of earlier terms are obeyed, and logs are compared by sequence alone.
   case skipTermCheck = "skip-term-check"
   /// What was written while a copy was made is passed over after it.
   case dropLogTail = "drop-log-tail"
