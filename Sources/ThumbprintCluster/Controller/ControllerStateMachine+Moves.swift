@@ -129,8 +129,10 @@ extension ControllerStateMachine {
   ) {
     // A source that is lost drops its files when it comes back; nobody waits for that.
     if let source = move.source, let worker = workers[source], isLive(source, now: now) {
-      let isHeard = worker.assignmentVersion >= shard.changed
-      guard isHeard, worker.reports[move.shard] == nil else { return }
+      guard worker.hasHeard,
+        worker.sent?.assignments.contains(where: { $0.shard == move.shard })
+          == false, worker.reports[move.shard] == nil
+      else { return }
     }
     endMove(id, move, &draft)
   }

@@ -53,8 +53,7 @@ extension ControllerStateMachine {
     }
     for id in map.dropped.sorted() {
       let isHeld = workers.values.contains { worker in
-        worker.reports.keys.contains { $0.collection == id }
-          || worker.assignmentVersion < map.version
+        worker.reports.keys.contains { $0.collection == id } || !worker.hasHeard
       }
       if !isHeld { _ = draft.attempt(.forgetDropped(id)) }
     }

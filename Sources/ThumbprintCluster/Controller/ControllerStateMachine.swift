@@ -40,6 +40,9 @@ public struct ControllerStateMachine: Sendable {
     /// Whether its loss was noticed.
     var isLost = false
     var lostAt: MonotonicInstant?
+
+    /// Whether it works by what it was last told; what does not concern it is not told.
+    var hasHeard: Bool { sent.map { assignmentVersion >= $0.version } ?? false }
   }
 
   /// A new term on its way: who was in sync is asked for promises.
