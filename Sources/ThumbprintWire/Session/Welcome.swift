@@ -141,11 +141,11 @@ extension Hello {
 extension ServiceError {
   /// Codes of two coders meet.
   public static func coderMismatch(
-    of what: String, is theirs: CoderIdentity, but mine: CoderIdentity, holds place: String
+    of what: String, is theirs: CoderIdentity, but mine: CoderIdentity, holds owner: String
   ) -> ServiceError {
     ServiceError(
       .coderMismatch,
-      "the codes of \(what) were made by coder '\(theirs)', those of \(place) by '\(mine)'",
+      "the codes of \(what) were made by coder '\(theirs)', those of \(owner) by '\(mine)'",
       hint: "codes of two coders cannot be compared: code the pictures again with '\(mine)'")
   }
 }
