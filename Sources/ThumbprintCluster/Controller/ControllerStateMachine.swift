@@ -109,10 +109,14 @@ public struct ControllerStateMachine: Sendable {
     }
     var actions: [ControllerAction] = []
     if workers[new.name]?.isLost != false { actions.append(.notice(.workerJoined(new.name))) }
-    workers[new.name] = WorkerState(
+    var worker = WorkerState(
       session: new.session, number: new.number, lastHeard: now,
       reports: Dictionary(new.reports.map { ($0.shard, $0) }, uniquingKeysWith: { $1 }),
       sentAt: now)
+    if let old = workers[new.name], old.session == new.session, old.hasHeard {
+      (worker.assignmentVersion, worker.sent) = (old.assignmentVersion, old.sent)
+    }
+    workers[new.name] = worker
     let entry = map.workers[new.name]
     if entry?.address != new.address || entry?.capacityByteCount != new.capacityByteCount {
       registrations[new.name] = (new.address, new.capacityByteCount)

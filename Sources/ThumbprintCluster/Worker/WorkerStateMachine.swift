@@ -34,6 +34,9 @@ public struct WorkerStateMachine: Sendable {
     public init() {}
   }
 
+  /// Every so many heartbeats one is a registration.
+  private static let registrationInterval: UInt64 = 10
+
   public let session: SessionID
   /// The cluster to which its replicas belong.
   public private(set) var clusterID: ClusterID?
@@ -136,8 +139,9 @@ public struct WorkerStateMachine: Sendable {
       number += 1
       lastBeat = now
       nextBeat = now.advanced(by: settings.heartbeatInterval)
-      // Until it is answered, a registration is said again; heartbeats alone would be passed over.
-      return isKnown
+      // Until it is answered, a registration is said again, and now and then after that: if one of
+      // an earlier life arrived late, the coordinator takes that for this worker.
+      return isKnown && number % Self.registrationInterval != 0
         ? [.heartbeat(number: number, assignmentVersion: assignmentVersion)]
         : [.register(number: number)]
     default: return []
