@@ -24,7 +24,7 @@ import ThumbprintWire
     let names = (1...2).map(TestCluster.name)
     for name in names { try cluster.start(name) }
     let id = try cluster.create(
-      shardCount: 1, replicationFactor: 2, coder: CoderIdentity("made-up/1"))
+      shardCount: 1, replicationFactor: 2, coder: CoderIdentity("made-up-1"))
     let key = ShardKey(collection: id, number: 0)
     let strange = ShardKey(collection: CollectionID(high: 9, low: 9), number: 0)
     let primary = try cluster.primary(key)
@@ -37,7 +37,7 @@ import ThumbprintWire
     #expect(
       refusal { _ = try cluster.ask(AppendRequest(shard: strange, operation: delete), primary) }
         == .notHere)
-    let other = CoderIdentity("another/2")
+    let other = try #require(CoderIdentity("another-2"))
     #expect(
       refusal {
         _ = try cluster.ask(AppendRequest(shard: key, operation: delete, coder: other), primary)

@@ -78,7 +78,10 @@ import ThumbprintWire
   }
 
   @Test func aFrameThatNeverEndsIsLetGo() async throws {
-    let bench = try await Bench(quick())
+    var patient = quick()
+    patient.handshakeTimeout = .seconds(60)
+    patient.idleTimeout = .seconds(60)
+    let bench = try await Bench(patient)
     let slow = try await bench.raw()
     let hello = Frame(asking: Hello(role: .client, program: ""), requestID: 1).encoded()
     await slow.write(hello + hello[..<10])
