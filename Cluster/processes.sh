@@ -17,7 +17,7 @@ find_executables() {
   else die "thumbprint-shard is not built" "swift build -c release, or name the folder of the executables in THUMBPRINT_BIN" 69
   fi
   local name
-  for name in thumbprint thumbprint-coordinator thumbprint-shard; do
+  for name in thumbprint-coordinator thumbprint-shard; do
     [ -x "$bin/$name" ] || die "$bin has no $name" "swift build -c release" 69
   done
 }
@@ -65,19 +65,17 @@ stop() {
   say "$1 ended"
 }
 
-# wait_until_ready NAME HOST PORT [PREFIX...]: waits until /readyz of a process says 200. PREFIX runs the question elsewhere.
+# wait_until_ready NAME HOST PORT [PREFIX...]: waits until a process listens. PREFIX runs the question elsewhere.
 wait_until_ready() {
-  local name=$1 host=$2 port=$3 answer; shift 3
+  local name=$1 host=$2 port=$3; shift 3
   for _ in $(seq 150); do
     running "$name" >/dev/null ||
       die "$name ended: $(tail -n 1 "$dir/$name/log")" "its whole log is $dir/$name/log" 69
     # shellcheck disable=SC2016
-    answer=$("$@" bash -c 'exec 3<>"/dev/tcp/$0/$1" && printf "GET /readyz HTTP/1.1\r\nHost: $0\r\nConnection: close\r\n\r\n" >&3 &&
-      read -r -t 2 line <&3 && printf %s "$line"' "$host" "$port" 2>/dev/null) || answer=
-    case $answer in "HTTP/1."?" 200"*) return ;; esac
+    if "$@" bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$host" "$port" 2>/dev/null; then return; fi
     sleep 0.2
   done
-  die "$name is not ready after 30 s" "see $dir/$name/log" 69
+  die "$name does not listen after 30 s" "see $dir/$name/log" 69
 }
 
 # A folder that one of the scripts made, or a new one: nothing else is ever written to or removed.

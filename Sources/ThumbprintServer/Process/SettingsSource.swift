@@ -18,7 +18,7 @@ public struct SettingsError: Error, Sendable, Hashable, CustomStringConvertible 
 
 /// Where a setting comes from: the flag, else the environment, else a file.
 ///
-/// The flag `--http` is the variable `THUMBPRINT_HTTP` and the key `http` of the file; dashes of a
+/// The flag `--listen` is the variable `THUMBPRINT_LISTEN` and the key `listen` of the file; dashes of a
 /// flag are underscores of a variable and stay in a key.
 public struct SettingsSource: Sendable {
   private let environment: [String: String]
