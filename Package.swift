@@ -217,7 +217,7 @@ let package = Package(
     .testTarget(
       name: "ThumbprintCommandsTests",
       dependencies: [
-        "ThumbprintCommands", "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
+        "ThumbprintCommands", "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "ThumbprintImages",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),

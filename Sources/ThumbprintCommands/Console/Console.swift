@@ -25,6 +25,9 @@ enum Console {
   /// Whether standard error is a terminal, which can redraw a line.
   static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
+  /// Whether results are read on a terminal.
+  static var showsResultsOnTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
   /// Columns of the terminal behind standard error; 80 when it does not say.
   static var columnCount: Int {
     var size = winsize()

@@ -105,6 +105,11 @@ package enum Text {
     return result
   }
 
+  /// `text` if it has at most `width` characters, else its beginning and an ellipsis.
+  package static func cut(_ text: String, to width: Int) -> String {
+    text.count <= width ? text : text.prefix(max(0, width - 1)) + "…"
+  }
+
   /// `text` on one line: line breaks become spaces, other control characters visible.
   package static func oneLine(_ text: String) -> String {
     printable(
