@@ -46,7 +46,9 @@ import ThumbprintImages
   }
 
   @Test func kittyGetsPiecesThatItTakes() throws {
-    let pixels = (0..<3 * 64 * 64).map { UInt8(truncatingIfNeeded: ($0 &* $0 &* 2_654_435_761) >> 17) }
+    let pixels = (0..<3 * 64 * 64).map {
+      UInt8(truncatingIfNeeded: ($0 &* $0 &* 2_654_435_761) >> 17)
+    }
     let picture = Picture(width: 64, height: 64, pixels: pixels)
     let text = KittyGraphics.text(picture, columns: 32, rows: 16)
     var data = ""
