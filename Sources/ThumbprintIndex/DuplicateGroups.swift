@@ -3,7 +3,7 @@ import ThumbprintCodes
 /// Records gathered into groups of like ones: two are in one group if a chain of records leads from
 /// one to the other, each step no longer than the radius that they were searched with.
 ///
-/// Links may be added in any order and more than once. Memory is 14 bytes a record.
+/// Memory is 14 bytes a record, whatever the number of pairs.
 public struct DuplicateGroups: Sendable {
   public struct Member: Sendable, Hashable {
     public var id: ItemID
@@ -17,34 +17,37 @@ public struct DuplicateGroups: Sendable {
   }
 
   /// Ascending, each once.
-  private let ids: [ItemID]
+  private var ids: [ItemID] = []
   /// A forest over the places in `ids`: a root is its own parent.
-  private var parents: [UInt32]
+  private var parents: [UInt32] = []
   /// To the nearest record that a link joins each with; `UInt16.max` for none.
-  private var distances: [UInt16]
+  private var distances: [UInt16] = []
 
-  /// - Parameter ids: All records that may be members, ascending, each once.
-  public init(ids: [ItemID]) {
-    precondition(ids.count <= Int(UInt32.max), "more than \(UInt32.max) records")
-    precondition(zip(ids, ids.dropFirst()).allSatisfy(<), "ids have to ascend")
-    self.ids = ids
-    parents = ids.indices.map { UInt32($0) }
-    distances = [UInt16](repeating: .max, count: ids.count)
-  }
+  public init() {}
 
-  /// Joins a record with all that were found near it.
+  /// Records that were added.
+  public var count: Int { ids.count }
+
+  /// Adds a record, and joins it with those added before it that were found near it.
   ///
-  /// Itself among them says nothing, and ids that ``init(ids:)`` was not told of are passed over:
-  /// they were added since.
-  public mutating func link(_ id: ItemID, to matches: [SearchMatch]) {
-    guard let place = place(of: id) else { return }
-    for match in matches where match.id != id {
+  /// A pair is joined by the later one's matches; what is among the matches and was not added
+  /// (itself, later ones, ones written since) is passed over.
+  ///
+  /// - Parameter id: Above all ids added before.
+  public mutating func add(_ id: ItemID, matches: [SearchMatch]) {
+    precondition(ids.last.map { $0 < id } ?? true, "\(id) does not come after \(ids.last!)")
+    precondition(ids.count < Int(UInt32.max), "more than \(UInt32.max) records")
+    let place = ids.count
+    parents.append(UInt32(place))
+    distances.append(.max)
+    for match in matches {
       guard let other = self.place(of: match.id) else { continue }
       let distance = UInt16(clamping: match.distance)
       distances[place] = min(distances[place], distance)
       distances[other] = min(distances[other], distance)
       join(place, other)
     }
+    ids.append(id)
   }
 
   /// The groups of two or more: the largest first, then by their least id. Members ascend by id.
