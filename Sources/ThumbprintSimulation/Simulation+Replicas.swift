@@ -87,6 +87,7 @@ extension Simulation {
         sendPull(worker, key, request, to: source, pull)
       case .startCopy(let request, let source, _, let term, _):
         startCopy(worker, key, request, from: source, term)
+      case .limitCopy: break
       case .stopCopy:
         replica.copying = nil
         replica.pending.removeAll {

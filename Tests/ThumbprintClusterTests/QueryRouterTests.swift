@@ -30,7 +30,8 @@ import ThumbprintCodes
 
   private static func router() throws -> Router {
     var router = Router()
-    router.mapChanged(try Maps.map(workerCount: 3, shardCount: shardCount, replicas: 2))
+    _ = router.mapChanged(
+      try Maps.map(workerCount: 3, shardCount: shardCount, replicas: 2), now: Maps.moment(0))
     return router
   }
 
@@ -105,8 +106,10 @@ import ThumbprintCodes
   @Test func withoutAReplicaTheQueryFailsUnlessAPartIsAllowed() throws {
     for isPartial in [false, true] {
       var router = try Self.router()
-      router.connectionChanged(Maps.worker(0), isConnected: false)
-      router.connectionChanged(Maps.worker(1), isConnected: false)
+      for number in [0, 1] {
+        _ = router.connectionChanged(
+          Maps.worker(number), isConnected: false, now: Maps.moment(0))
+      }
       let query = Self.query(partial: isPartial)
       let sent = Sent(router.queryReceived(QueryID(1), query, now: Maps.moment(0)))
       var end = Sent([])

@@ -55,6 +55,9 @@ public enum ControllerRequest: Hashable, Sendable {
   case setReplicationFactor(name: String, Int)
   /// Plans moves, and begins them unless `isDryRun`.
   case rebalance(isDryRun: Bool)
+  /// Plans what has to move for a worker to be empty, and begins it unless `isDryRun`. What could
+  /// not be planned follows when it can.
+  case drain(WorkerName, isDryRun: Bool)
   /// Moves everything away from a worker, or stops doing so.
   case setDraining(WorkerName, Bool)
   /// Forgets a worker that has nothing any more.

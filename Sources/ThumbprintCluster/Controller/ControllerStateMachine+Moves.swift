@@ -62,25 +62,36 @@ extension ControllerStateMachine {
     }
   }
 
-  /// The proof that a move ends with: what the target was found to hold, equal to its primary's at
-  /// the same position, and the source's too if it is there and in sync.
+  /// The proof that a move ends with: records and digest that source and target were both found
+  /// to hold at one position, in this term. `nil` if that is still to come.
+  ///
+  /// A follower is compared with its primary; so that is a comparison of both where one of them is
+  /// the primary. Two followers are compared by way of it: a follower checks after every entry
+  /// that it holds what the primary held, so one that is past the position where the other was
+  /// found equal held the same there. A source that is lost, or not in sync, proves nothing and is
+  /// not waited for; the target alone was compared with the primary then.
   private func proof(
     _ move: MoveEntry, _ shard: ShardEntry, now: MonotonicInstant
   ) -> ReplicaSummary? {
-    func verified(_ name: WorkerName) -> ReplicaSummary? {
-      guard let report = report(move.shard, name, now: now), report.term == shard.term else {
-        return nil
-      }
-      return report.role == .primary ? report.summary : report.verified
+    func report(_ name: WorkerName) -> ReplicaReport? {
+      self.report(move.shard, name, now: now).flatMap { $0.term == shard.term ? $0 : nil }
     }
-    guard let target = verified(move.target) else { return nil }
-    if let source = move.source, shard.replicas[source]?.isInSync == true,
-      isLive(source, now: now)
-    {
-      guard let other = verified(source) else { return nil }
-      if other.position == target.position, other != target { return nil }
+    guard let target = report(move.target) else { return nil }
+    var source: ReplicaReport?
+    if let name = move.source, shard.replicas[name]?.isInSync == true, isLive(name, now: now) {
+      guard let found = report(name) else { return nil }
+      source = found
     }
-    return target
+    if target.role == .primary {
+      if let source { return source.verified }
+      return move.proof ?? target.summary
+    }
+    guard target.role == .follower, let verified = target.verified else { return nil }
+    guard let source, source.role != .primary else { return verified }
+    guard let other = source.verified, source.summary.position >= verified.position,
+      other.position != verified.position || other == verified
+    else { return nil }
+    return verified
   }
 
   private mutating func settleVerifying(
@@ -92,13 +103,20 @@ extension ControllerStateMachine {
       return
     }
     guard let proof = proof(move, shard, now: now) else { return }
-    proofs[id] = proof
     guard let source = move.source, shard.replicas[source] != nil else {
-      endMove(id, move, &draft)
+      endMove(id, move, proof, &draft)
       return
     }
     let next: MoveEntry.Phase = shard.primary == source ? .handingOver : .removing
-    _ = draft.attempt(.setMovePhase(id, next), on: move.shard)
+    proceed(id, move, to: next, proof, &draft)
+  }
+
+  private func proceed(
+    _ id: MoveID, _ move: MoveEntry, to phase: MoveEntry.Phase, _ proof: ReplicaSummary,
+    _ draft: inout Draft
+  ) {
+    guard draft.attempt(.setMovePhase(id, phase), on: move.shard) else { return }
+    _ = draft.attempt(.proveMove(id, proof))
   }
 
   private mutating func settleHandOver(
@@ -111,7 +129,10 @@ extension ControllerStateMachine {
     }
     guard shard.primary == move.source else {
       handOverSent[move.shard] = nil
-      _ = draft.attempt(.setMovePhase(id, .removing), on: move.shard)
+      // Compared once more, now that the target orders the writes: what was written meanwhile is
+      // part of the proof.
+      guard let proof = proof(move, shard, now: now) else { return }
+      proceed(id, move, to: .removing, proof, &draft)
       return
     }
     guard fences[move.shard] == nil, let source = move.source, isLive(source, now: now),
@@ -134,12 +155,14 @@ extension ControllerStateMachine {
           == false, worker.reports[move.shard] == nil
       else { return }
     }
-    endMove(id, move, &draft)
+    endMove(id, move, move.proof, &draft)
   }
 
-  private mutating func endMove(_ id: MoveID, _ move: MoveEntry, _ draft: inout Draft) {
+  private func endMove(
+    _ id: MoveID, _ move: MoveEntry, _ proof: ReplicaSummary?, _ draft: inout Draft
+  ) {
     guard draft.attempt(.endMove(id), on: move.shard) else { return }
-    draft.notices.append(.moveEnded(id, move, proof: proofs.removeValue(forKey: id)))
+    draft.notices.append(.moveEnded(id, move, proof: proof))
   }
 
   private mutating func abort(
@@ -148,7 +171,6 @@ extension ControllerStateMachine {
     do throws(ClusterError) {
       try draft.abort(id, move)
       draft.notices.append(.moveAborted(id, move, why))
-      proofs[id] = nil
     } catch {
       // It changed in the meantime; what it is now decides at the next look.
     }

@@ -35,6 +35,17 @@ extension ControllerStateMachine {
       let plan = placement.rebalance()
       if !isDryRun { try draft.require(plan.steps.map { .queueMove($0.move) }) }
       return .plan(plan)
+    case .drain(let name, let isDryRun):
+      guard draft.map.workers[name] != nil else {
+        throw ClusterError(.notFound, "there is no worker '\(name)'")
+      }
+      var placement = placement(draft.map, now: now)
+      let plan = placement.drain(name)
+      if !isDryRun {
+        try draft.require(
+          [.setWorkerState(name, .draining)] + plan.steps.map { .queueMove($0.move) })
+      }
+      return .plan(plan)
     case .setDraining(let name, let isDraining):
       try draft.require([.setWorkerState(name, isDraining ? .draining : .active)])
     case .removeWorker(let name):

@@ -111,7 +111,7 @@ extension ControllerStateMachine {
         return false
       }
       return move.phase == .handingOver && move.target == target && move.source == shard.primary
-    case .needsTerm, .missing, .damaged: return true
+    case .needsTerm, .opening, .missing, .damaged: return true
     default: break
     }
     guard let version = workers[shard.primary]?.assignmentVersion, version >= shard.changed else {
@@ -126,7 +126,7 @@ extension ControllerStateMachine {
   private func isFit(_ report: ReplicaReport) -> Bool {
     switch report.role {
     case .idle, .primary, .needsTerm, .follower: true
-    case .copying, .missing, .damaged: false
+    case .copying, .opening, .missing, .damaged: false
     }
   }
 
@@ -204,6 +204,26 @@ extension ControllerStateMachine {
 
   // MARK: Members
 
+  /// Whether a replica that should be in sync can only be copied anew. One that is being opened, or
+  /// copied, is waited for as long as its primary waits.
+  private func isLostForGood(_ report: ReplicaReport) -> Bool {
+    switch report.role {
+    case .missing, .damaged: true
+    case .idle, .primary, .needsTerm, .follower, .copying, .opening: false
+    }
+  }
+
+  /// Whether a replica that was to catch up found that it cannot, in its stay of now: another stay
+  /// makes another copy. Where that is the target of a move, the move is given up instead.
+  private func isToBeCopiedAnew(
+    _ key: ShardKey, _ name: WorkerName, _ shard: ShardEntry, now: MonotonicInstant
+  ) -> Bool {
+    guard report(key, name, now: now)?.role == .damaged, let stay = shard.replicas[name]?.since,
+      let worker = workers[name], worker.assignmentVersion >= stay
+    else { return false }
+    return map.move(of: key)?.entry.target != name
+  }
+
   /// Takes out who is lost or unfit, and does what the primary asks for.
   private func settleMembers(
     _ key: ShardKey, _ shard: ShardEntry, _ draft: inout Draft, now: MonotonicInstant
@@ -212,8 +232,13 @@ extension ControllerStateMachine {
       primary.term == shard.term, !draft.touched.contains(key)
     else { return }
     for name in shard.inSync where name != shard.primary {
-      let isUnfit = report(key, name, now: now).map { !isFit($0) && $0.role != .copying } ?? false
+      let isUnfit = report(key, name, now: now).map { isLostForGood($0) } ?? false
       guard isUnfit || lostSince(name, now: now) != nil else { continue }
+      let change = ClusterMapChange.leave(
+        key, term: shard.term, basis: shard.changed, worker: name)
+      if draft.attempt(change, on: key) { return }
+    }
+    for name in shard.syncing where isToBeCopiedAnew(key, name, shard, now: now) {
       let change = ClusterMapChange.leave(
         key, term: shard.term, basis: shard.changed, worker: name)
       if draft.attempt(change, on: key) { return }

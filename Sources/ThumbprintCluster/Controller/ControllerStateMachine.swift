@@ -23,9 +23,10 @@ public struct ControllerStateMachine: Sendable {
   var unavailable: Set<ShardKey> = []
   /// Moves that waited for an answer of their source were asked at this time.
   var handOverSent: [ShardKey: MonotonicInstant] = [:]
-  var proofs: [MoveID: ReplicaSummary] = [:]
   var nextTick: MonotonicInstant
   let began: MonotonicInstant
+  /// Processes of workers that were removed: they may not come back by themselves.
+  var removed: Set<SessionID> = []
 
   /// What is known of a worker beside the map.
   struct WorkerState: Sendable {
@@ -95,6 +96,10 @@ public struct ControllerStateMachine: Sendable {
     }
     if let id = new.clusterID, id != map.clusterID {
       return refuse("worker \(new.name) holds replicas of cluster \(id), this is \(map.clusterID)")
+    }
+    guard !removed.contains(new.session) else {
+      return refuse(
+        "worker \(new.name) was removed from the cluster; start it again to have it back")
     }
     guard new.reports.allSatisfy(\.isPlausible) else {
       return refuse("worker \(new.name) reports a term that no cluster reaches")
@@ -234,6 +239,10 @@ public struct ControllerStateMachine: Sendable {
   private mutating func finishStoring(
     _ done: Storing, now: MonotonicInstant
   ) -> [ControllerAction] {
+    for name in map.workers.keys where done.map.workers[name] == nil {
+      if let gone = workers.removeValue(forKey: name) { removed.insert(gone.session) }
+      registrations[name] = nil
+    }
     map = done.map
     storing = nil
     for (name, new) in registrations

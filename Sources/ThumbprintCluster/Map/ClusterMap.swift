@@ -186,6 +186,9 @@ public struct MoveEntry: Hashable, Sendable, Codable {
   public var target: WorkerName
   public var reason: Reason
   public var phase: Phase
+  /// What source and target were both found to hold at one position; the last time that they were
+  /// compared.
+  public var proof: ReplicaSummary?
 
   public init(
     shard: ShardKey, source: WorkerName?, target: WorkerName, reason: Reason, phase: Phase = .queued

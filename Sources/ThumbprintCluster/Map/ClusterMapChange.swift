@@ -38,6 +38,8 @@ public enum ClusterMapChange: Hashable, Sendable {
   case queueMove(MoveEntry)
   /// A move goes on, or back, to `phase`. Going to `copying` makes the replica of the target.
   case setMovePhase(MoveID, MoveEntry.Phase)
+  /// Source and target of a move were found equal.
+  case proveMove(MoveID, ReplicaSummary)
   /// A move ended or was given up.
   case endMove(MoveID)
 }
@@ -84,6 +86,9 @@ extension ClusterMap {
       try applyToShard(change)
     case .queueMove(let move): try queueMove(move)
     case .setMovePhase(let id, let phase): try setMovePhase(id, phase)
+    case .proveMove(let id, let proof):
+      guard moves[id] != nil else { throw ClusterError(.notFound, "there is no move \(id)") }
+      moves[id]?.proof = proof
     case .endMove(let id):
       guard moves[id] != nil else { throw ClusterError(.notFound, "there is no move \(id)") }
       moves[id] = nil

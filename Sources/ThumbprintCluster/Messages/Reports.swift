@@ -76,7 +76,9 @@ public struct ReplicaReport: Hashable, Sendable, Codable {
     case follower
     /// Makes a copy from the primary of `term`.
     case copying
-    /// The map says that it is here in sync, and its files are not.
+    /// Its files are here and are being opened: what they hold is not known yet.
+    case opening
+    /// There are no whole files; the map may say that it is here in sync.
     case missing
     /// Its content is not what its primary's is, or its disk fails.
     case damaged

@@ -18,9 +18,16 @@ public struct RebalancePlan: Hashable, Sendable {
     public var byteCountAfter: Int
   }
 
+  /// A replica that should move, and cannot yet.
+  public struct Omission: Hashable, Sendable {
+    public var shard: ShardKey
+    public var why: String
+  }
+
   public var steps: [Step]
   /// In the order of names.
   public var changes: [Change]
+  public var omissions: [Omission] = []
 
   public var byteCount: Int { steps.reduce(0) { $0 + $1.byteCount } }
 }
@@ -52,12 +59,50 @@ extension Placement {
       moving.insert(step.move.shard)
       steps.append(step)
     }
-    let changes = before.keys.sorted().map { name in
+    return RebalancePlan(steps: steps, changes: changes(since: before))
+  }
+
+  private func changes(since before: [WorkerName: Load]) -> [RebalancePlan.Change] {
+    before.keys.sorted().map { name in
       RebalancePlan.Change(
         worker: name, capacityByteCount: before[name]!.capacity,
         byteCountBefore: before[name]!.weight, byteCountAfter: loads[name]!.weight)
     }
-    return RebalancePlan(steps: steps, changes: changes)
+  }
+
+  /// Plans where the replicas of a worker go that is to be emptied: each to the least filled worker
+  /// that has none of the shard and room for it.
+  public mutating func drain(_ name: WorkerName) -> RebalancePlan {
+    let before = loads
+    loads[name]?.isOpen = false
+    var plan = RebalancePlan(steps: [], changes: [])
+    for (key, shard) in map.shards.sorted(by: { $0.key < $1.key })
+    where shard.replicas[name] != nil {
+      if let move = map.move(of: key) {
+        let isGoing = move.entry.source == name
+        plan.omissions.append(
+          .init(
+            shard: key,
+            why: isGoing
+              ? "move \(move.id) takes it to \(move.entry.target) already"
+              : "move \(move.id) of this shard has to end first"))
+      } else if !shard.isEstablished {
+        plan.omissions.append(.init(shard: key, why: "the shard is not there yet"))
+      } else if let target = placeOne(key) {
+        let extra = weight(key)
+        loads[name]?.weight -= extra
+        let fill = Int(((loads[target]?.fill() ?? 0) * 100).rounded())
+        plan.steps.append(
+          .init(
+            move: MoveEntry(shard: key, source: name, target: target, reason: .drain),
+            byteCount: extra - Self.baseByteCount,
+            why: "\(name) is drained; \(target) will be filled to \(fill) %"))
+      } else {
+        plan.omissions.append(.init(shard: key, why: "no other worker has room for it"))
+      }
+    }
+    plan.changes = changes(since: before)
+    return plan
   }
 
   private func nextStep(

@@ -44,6 +44,8 @@ struct Primary: Sendable {
   /// When the writer of each write is told that its outcome is unknown, first come first; writes
   /// that were answered are still in it.
   var timeouts: [(id: WriteID, at: MonotonicInstant)] = []
+  /// Pulls of followers that are replicas no more: nobody will have anything for them.
+  var orphanedPulls: [RequestID] = []
   var handOver: (target: WorkerName, until: MonotonicInstant)?
   var handOverReady: WorkerName?
   /// ``ShardEntry/changed`` of the order by which it works.
@@ -56,7 +58,8 @@ struct Primary: Sendable {
   /// Answers all that wait: this is no primary any more.
   func stop(knownTerm: Term) -> [ReplicaAction] {
     let writes = writing.sorted() + waiting.map(\.id)
-    let pulls = reading.keys.sorted() + followers.values.compactMap { $0.parked?.request }.sorted()
+    let parked = followers.values.compactMap { $0.parked?.request } + orphanedPulls
+    let pulls = reading.keys.sorted() + parked.sorted()
     let refusal = ReplicaRefusal.notPrimary(known: nil, term: knownTerm)
     return writes.map { .refuse($0, .outcomeUnknown) }
       + pulls.map { .replyToPull($0, PullReply(term: term, outcome: .refused(refusal))) }
@@ -77,7 +80,18 @@ struct Primary: Sendable {
         followers[name] = FollowerProgress(since: replica.since, lastPull: now, parked: parked)
       }
     }
-    for name in followers.keys where assignment.replicas[name] == nil { followers[name] = nil }
+    for name in followers.keys.sorted() where assignment.replicas[name] == nil {
+      if let parked = followers[name]?.parked { orphanedPulls.append(parked.request) }
+      followers[name] = nil
+    }
+  }
+
+  /// Answers the pulls of those who are replicas no more.
+  mutating func refuseOrphanedPulls() -> [ReplicaAction] {
+    defer { orphanedPulls = [] }
+    return orphanedPulls.map {
+      .replyToPull($0, PullReply(term: term, outcome: .refused(.notReady)))
+    }
   }
 
   /// What the coordinator is asked for.

@@ -31,6 +31,8 @@ public enum ReplicaAction: Hashable, Sendable {
   /// Copy from the primary, no faster than `byteRate` (0: no bound); pieces that are here already
   /// are kept. Then `copyProgressed` now and then, and `copyFinished` or `copyFailed` in the end.
   case startCopy(RequestID, from: WorkerName, address: WorkerAddress, term: Term, byteRate: Int)
+  /// The copy of this request may take so many bytes a second from now on; 0 for no bound.
+  case limitCopy(RequestID, byteRate: Int)
   /// The copy of this request is not wanted any more: if it is not in place yet, it must never be
   /// put there. No event of it is expected.
   case stopCopy(RequestID)

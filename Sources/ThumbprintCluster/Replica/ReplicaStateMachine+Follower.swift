@@ -66,6 +66,7 @@ extension ReplicaStateMachine {
     guard let assignment else { return [] }
     var follower = follower
     let request = nextRequest()
+    hasUnfinishedCopy = true
     follower.needsCopy = true
     follower.verified = nil
     follower.phase = .copying(request, CopyProgress())
@@ -158,6 +159,7 @@ extension ReplicaStateMachine {
     now: MonotonicInstant
   ) -> [ReplicaAction] {
     exists = true
+    hasUnfinishedCopy = false
     summary = new
     promisedTerm = promised
     fencedTerm = max(fencedTerm, promised)

@@ -163,7 +163,7 @@ extension ReplicaStateMachine {
     if primary.basis != assignment.changed {
       primary.membershipChanged(assignment, worker: worker, now: now)
     }
-    var actions: [ReplicaAction] = []
+    var actions = primary.refuseOrphanedPulls()
     let everyone = primary.positionOfEveryone(assignment, worker: worker)
     let count = primary.waiting.prefix { write in
       settings.fault == .acknowledgeBeforeReplication || everyone == nil

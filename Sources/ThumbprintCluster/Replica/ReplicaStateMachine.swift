@@ -19,6 +19,8 @@ public struct ReplicaStateMachine: Sendable {
 
   /// Whether its files are here.
   public internal(set) var exists: Bool
+  /// Whether a copy was begun here and not finished, beside whole files or without.
+  public internal(set) var hasUnfinishedCopy: Bool
   /// On the disk.
   public internal(set) var promisedTerm: Term
   /// On the disk.
@@ -49,15 +51,17 @@ public struct ReplicaStateMachine: Sendable {
   /// A replica as it was found on the disk when the process began.
   ///
   /// - Parameters:
-  ///   - stored: The promised term and the content, or `nil` if there are no files.
+  ///   - stored: The promised term and the content, or `nil` if there are no whole files.
+  ///   - hasUnfinishedCopy: Whether a copy was begun, of which something is here.
   public init(
     shard: ShardKey, worker: WorkerName, stored: (promisedTerm: Term, summary: ReplicaSummary)?,
-    settings: ReplicaSettings = ReplicaSettings()
+    hasUnfinishedCopy: Bool = false, settings: ReplicaSettings = ReplicaSettings()
   ) {
     self.shard = shard
     self.worker = worker
     self.settings = settings
     exists = stored != nil
+    self.hasUnfinishedCopy = hasUnfinishedCopy
     promisedTerm = stored?.promisedTerm ?? Term(0)
     summary = stored?.summary ?? .empty
     fencedTerm = promisedTerm
@@ -170,6 +174,7 @@ public struct ReplicaStateMachine: Sendable {
   /// The files are gone.
   public mutating func replicaDropped() -> [ReplicaAction] {
     exists = false
+    hasUnfinishedCopy = false
     summary = .empty
     promisedTerm = Term(0)
     fencedTerm = Term(0)
@@ -225,7 +230,8 @@ public struct ReplicaStateMachine: Sendable {
   ) -> [ReplicaAction] {
     switch role {
     case .follower(let follower) where follower.term == new.term && follower.since == own.since:
-      return []
+      guard case .copying(let request, _) = follower.phase else { return [] }
+      return [.limitCopy(request, byteRate: new.copyByteRate)]
     case .damaged(let since) where since == own.since || own.isInSync: return [.reportSoon]
     default: break
     }
@@ -235,6 +241,8 @@ public struct ReplicaStateMachine: Sendable {
       role = .missing
       return stop + [.reportSoon]
     }
+    // There is nothing to copy from a primary that has not made its files yet.
+    guard exists || new.isEstablished else { return stop }
     let follower = Follower(term: new.term, since: own.since)
     fencedTerm = max(fencedTerm, new.term)
     if !exists || wasDamaged { return stop + startCopy(follower, now: now) }
@@ -263,7 +271,9 @@ public struct ReplicaStateMachine: Sendable {
       shard: shard, role: .idle, term: Term(0), promisedTerm: promisedTerm, summary: summary,
       byteCount: byteCount)
     switch role {
-    case .idle, .dropping, .starting: break
+    // What is half copied is no replica; it is reported, so that it can be ordered to go.
+    case .idle: if !exists, hasUnfinishedCopy { report.role = .missing }
+    case .dropping, .starting: break
     case .missing: report.role = .missing
     case .damaged: report.role = .damaged
     case .needsTerm(let term): (report.role, report.term) = (.needsTerm, term)
@@ -281,7 +291,7 @@ public struct ReplicaStateMachine: Sendable {
 
   /// Whether the coordinator should hear of it: it has files, or misses them.
   public var isReported: Bool {
-    if exists { return true }
+    if exists || hasUnfinishedCopy { return true }
     switch role {
     case .idle: return false
     default: return true

@@ -68,15 +68,54 @@ public struct QueryRouterStateMachine<Certificate: Sendable, Content: Sendable>:
   // MARK: What is where
 
   /// Route by this map from now on.
-  public mutating func mapChanged(_ map: ClusterMap) {
+  ///
+  /// Where a worker was asked that is not in sync any more, another is asked too: it may be gone.
+  /// If it answers first its answer counts, since it was in sync when the query came.
+  public mutating func mapChanged(_ map: ClusterMap, now: MonotonicInstant) -> [Action] {
     routes = map.shards.mapValues { $0.isEstablished ? $0.inSync : [] }
     shardCounts = map.collections.mapValues(\.shardCount)
+    var actions: [Action] = []
+    for (id, query) in queries where shardCounts[query.query.collection] == nil {
+      actions += close(id, now: now) + [.fail(id, .unknownCollection)]
+    }
+    var left: [QueryID: [ShardKey]] = [:]
+    for attempt in attempts.values where queries[attempt.query]?.isFetching == attempt.isFetch {
+      let keys = attempt.shards.filter { routes[$0]?.contains(attempt.worker) != true }
+      if !keys.isEmpty { left[attempt.query, default: []] += keys }
+    }
+    for id in left.keys.sorted() {
+      let open = Set(left[id] ?? []).sorted().filter { isAnotherFree(for: $0, of: id) }
+      actions += dispatch(id, open, now: now)
+    }
+    return actions
   }
 
-  /// The connection to a worker opened or closed.
-  public mutating func connectionChanged(_ worker: WorkerName, isConnected: Bool) {
-    loads.connectionChanged(worker, isConnected: isConnected)
+  /// Whether a shard waits for an answer, and there is a replica that was not asked for it.
+  private func isAnotherFree(for key: ShardKey, of id: QueryID) -> Bool {
+    guard let query = queries[id],
+      let shard = query.isFetching ? query.fetching[key] : query.shards[key], !shard.isSettled,
+      shard.attemptCount < settings.attemptCountMax
+    else { return false }
+    return hasFresh(key, shard)
   }
+
+  private func hasFresh(_ key: ShardKey, _ shard: ShardProgress) -> Bool {
+    (routes[key] ?? []).contains { !shard.tried.contains($0) && loads.isConnected($0) }
+  }
+
+  /// The connection to a worker opened or closed. What it was asked and has not answered is asked
+  /// of others at once; a worker without a connection is asked for nothing.
+  public mutating func connectionChanged(
+    _ worker: WorkerName, isConnected: Bool, now: MonotonicInstant
+  ) -> [Action] {
+    loads.connectionChanged(worker, isConnected: isConnected)
+    if isConnected { return [] }
+    let lost = attempts.filter { $0.value.worker == worker }.keys.sorted()
+    return lost.flatMap { [.cancel($0, on: worker)] + attemptFailed($0, now: now) }
+  }
+
+  /// Workers that are known to have no connection.
+  public var disconnectedWorkers: [WorkerName] { loads.disconnected }
 
   // MARK: Queries
 
@@ -301,10 +340,7 @@ public struct QueryRouterStateMachine<Certificate: Sendable, Content: Sendable>:
     var soon: [ShardKey] = []
     for key in keys {
       guard let shard = progress[key], shard.open.isEmpty, !shard.isSettled else { continue }
-      let isFresh = (routes[key] ?? []).contains {
-        !shard.tried.contains($0) && loads.isConnected($0)
-      }
-      if isFresh {
+      if hasFresh(key, shard) {
         soon.append(key)
       } else {
         var shard = shard

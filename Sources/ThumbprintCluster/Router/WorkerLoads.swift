@@ -91,5 +91,7 @@ struct WorkerLoads: Sendable {
     return candidates.min { cost($0) < cost($1) }
   }
 
+  var disconnected: [WorkerName] { loads.filter { !$0.value.isConnected }.keys.sorted() }
+
   func isConnected(_ worker: WorkerName) -> Bool { loads[worker]?.isConnected ?? true }
 }

@@ -28,7 +28,7 @@ extension CoordinatorCore {
     case .clusterStatus:
       request.answer(AdminReply(status(), of: ClusterStatusOperation.self))
     case .rebalance: try rebalance(try admin.arguments(), request)
-    case .drain: try drain(try admin.arguments(), request)
+    case .drain: drain(try admin.arguments(), request)
     case .removeWorker:
       change(
         .removeWorker(try admin.arguments(as: RemoveWorker.self).worker), RemoveWorker.self,
@@ -184,33 +184,30 @@ extension CoordinatorCore {
     }
   }
 
-  private func drain(_ drain: Drain, _ request: ServerRequest) throws(ServiceError) {
-    guard map.workers[drain.worker] != nil else {
-      throw ServiceError(.notFound, "there is no worker '\(drain.worker)'")
-    }
-    let held = map.shards.filter { $0.value.replicas[drain.worker] != nil }.keys.sorted()
-    let bytes = held.reduce(0) { sum, key in
-      sum + (controller.lastReport(key, drain.worker)?.byteCount ?? 0)
-    }
-    let note = "\(drain.worker) holds \(held.count) replicas, \(bytes) bytes"
-    if drain.isDryRun {
-      return request.answer(AdminReply(MovePlan(steps: [], notes: [note]), of: Drain.self))
-    }
-    self.request(.setDraining(drain.worker, true)) { [self] result in
-      if case .failure(let error) = result { return request.fail(ServiceError(error)) }
-      let steps = map.moves.values.filter { $0.source == drain.worker }.map { move in
-        step(
-          move, controller.lastReport(move.shard, drain.worker)?.byteCount ?? 0,
-          "\(drain.worker) is drained")
+  private func drain(_ drain: Drain, _ request: ServerRequest) {
+    self.request(.drain(drain.worker, isDryRun: drain.isDryRun)) { [self] result in
+      switch result {
+      case .success(.plan(let plan)):
+        let held = plan.changes.first { $0.worker == drain.worker }
+        let count = plan.steps.count + plan.omissions.count
+        let bytes = held.map { $0.byteCountBefore - $0.byteCountAfter } ?? 0
+        let notes =
+          ["\(drain.worker) holds \(count) replicas; \(plan.steps.count) move, \(bytes) bytes"]
+          + plan.omissions.map { "shard \($0.shard.number) of \(name($0.shard)): \($0.why)" }
+        request.answer(
+          AdminReply(
+            MovePlan(steps: plan.steps.map { step($0.move, $0.byteCount, $0.why) }, notes: notes),
+            of: Drain.self))
+      case .success: request.fail(ServiceError(.internalError, "no plan was made"))
+      case .failure(let error): request.fail(ServiceError(error))
       }
-      request.answer(AdminReply(MovePlan(steps: steps, notes: [note]), of: Drain.self))
     }
   }
 
   private func step(_ move: MoveEntry, _ byteCount: Int, _ why: String) -> MovePlan.Step {
     MovePlan.Step(
-      collection: map.collections[move.shard.collection]?.name ?? "\(move.shard.collection)",
-      number: move.shard.number, source: move.source, target: move.target, byteCount: byteCount,
+      collection: name(move.shard), number: move.shard.number, source: move.source,
+      target: move.target, byteCount: byteCount,
       why: why)
   }
 }

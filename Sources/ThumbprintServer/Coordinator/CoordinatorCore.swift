@@ -28,6 +28,11 @@ final class CoordinatorCore {
   var searches: [QueryID: SearchRouting.OpenSearch] = [:]
   var attempts: [AttemptID: OutgoingRequest] = [:]
   var lastQuery = QueryID(0)
+  /// Writes that wait for the answer of a primary.
+  var appends: [UInt64: OpenAppend] = [:]
+  var lastAppend: UInt64 = 0
+  /// The last moves that ended, with when they did, latest last.
+  var endedMoves: [(at: MonotonicInstant, move: EndedMove)] = []
   private var controllerTimer: Scheduled<Void>?
   private var routerTimer: (at: MonotonicInstant, timer: Scheduled<Void>)?
   private(set) var isStopped = false
@@ -56,7 +61,11 @@ final class CoordinatorCore {
   var map: ClusterMap { controller.map }
 
   func start() {
-    router.mapChanged(map)
+    _ = router.mapChanged(map, now: .now)
+    network.onChange(
+      receiver { (core: CoordinatorCore, change: (address: WorkerAddress, isConnected: Bool)) in
+        core.connectionChanged(change.address, isConnected: change.isConnected)
+      })
     tick()
   }
 
@@ -133,6 +142,7 @@ final class CoordinatorCore {
     let over = mapWaits.filter { $0.deadline <= now }
     mapWaits.removeAll { $0.deadline <= now }
     for wait in over { wait.body(false) }
+    reconnect()
     let bound = NIOLoopBound(self, eventLoop: loop)
     let pause = max(.milliseconds(1), now.duration(to: controller.nextDeadline))
     controllerTimer = loop.scheduleTask(in: pause.timeAmount) { bound.value.tick() }
@@ -201,7 +211,8 @@ final class CoordinatorCore {
   }
 
   private func changed(_ map: ClusterMap) {
-    router.mapChanged(map)
+    route { $0.mapChanged(map, now: $1) }
+    redirectAppends()
     let met = mapWaits.filter { $0.isMet(map) }
     mapWaits.removeAll { $0.isMet(map) }
     for wait in met { wait.body(true) }
@@ -237,13 +248,17 @@ final class CoordinatorCore {
     case .moveStarted(let id, let move):
       logger.notice("move started", metadata: Self.fields(id, move))
     case .moveEnded(let id, let move, let proof):
+      remember(id, move, proof: proof, why: nil)
       var fields = Self.fields(id, move)
       if let proof {
-        fields["records"] = "\(proof.recordCount)"
+        // Equal digests at one position: nothing is on one side only, and nothing is there twice.
+        fields["proof"] = "\(proof.recordCount) records, digest equal, 0 lost, 0 doubled"
+        fields["position"] = "\(proof.position)"
         fields["digest"] = "\(proof.digest)"
       }
       logger.notice("move ended", metadata: fields)
     case .moveAborted(let id, let move, let why):
+      remember(id, move, proof: nil, why: why)
       var fields = Self.fields(id, move)
       fields["why"] = "\(why)"
       logger.warning("move aborted", metadata: fields)
@@ -255,6 +270,23 @@ final class CoordinatorCore {
       "move": "\(id)", "shard": "\(move.shard)", "reason": "\(move.reason)",
       "from": "\(move.source?.text ?? "none")", "to": "\(move.target)",
     ]
+  }
+
+  // MARK: Connections
+
+  private func connectionChanged(_ address: WorkerAddress, isConnected: Bool) {
+    guard !isStopped, let name = map.workers.first(where: { $0.value.address == address })?.key
+    else { return }
+    route { $0.connectionChanged(name, isConnected: isConnected, now: $1) }
+  }
+
+  /// Tries to reach workers again that closed their connection: the router asks them for nothing
+  /// until one is there.
+  private func reconnect() {
+    for name in router.disconnectedWorkers {
+      guard let address = address(of: name) else { continue }
+      network.start(OutgoingRequest(Ping(token: 0), timeout: .seconds(1)) { _ in }, to: address)
+    }
   }
 
   // MARK: The router

@@ -34,7 +34,7 @@ public final class CoordinatorService: FrameService {
     store: any MetadataStore, settings: CoordinatorSettings = CoordinatorSettings(),
     loop: any EventLoop, program: String, logger: Logger
   ) async throws -> CoordinatorService {
-    let map = try await Self.map(in: store)
+    let map = try await Self.map(in: store, settings.newCluster)
     let cluster = map.clusterID
     let network = WirePeerNetwork(group: loop) {
       Hello(role: .coordinator, cluster: cluster, program: program)
@@ -48,10 +48,12 @@ public final class CoordinatorService: FrameService {
     return CoordinatorService(core: core, loop: loop, cluster: cluster, program: program)
   }
 
-  private static func map(in store: any MetadataStore) async throws -> ClusterMap {
+  private static func map(
+    in store: any MetadataStore, _ settings: ClusterSettings
+  ) async throws -> ClusterMap {
     if let map = try await store.read() { return map }
     var random = SystemRandomNumberGenerator()
-    let new = ClusterMap(clusterID: .random(using: &random))
+    let new = ClusterMap(clusterID: .random(using: &random), settings: settings)
     if try await store.replace(with: new, expected: nil) { return new }
     guard let map = try await store.read() else {
       throw MetadataStoreError("the cluster map is there, and then it is not")
@@ -117,6 +119,9 @@ extension CoordinatorCore {
       }
       sessions.registered(connection, name, registration.session)
       control { $0.workerRegistered(registration, now: $1) }
+      // The first query need not wait for a connection.
+      network.start(
+        OutgoingRequest(Ping(token: 0), timeout: .seconds(1)) { _ in }, to: registration.address)
       request.answer(ControlReply(NoResult()))
     case .heartbeat:
       let heartbeat: WorkerHeartbeat = try message.arguments()

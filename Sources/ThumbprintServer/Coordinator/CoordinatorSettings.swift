@@ -15,6 +15,10 @@ public struct CoordinatorSettings: Sendable {
   /// Matches of a query up to which image codes, names and tags are asked for with the search;
   /// above, those of the winners alone are fetched afterwards.
   public var eagerMatchCountMax = 64
+  /// Ended moves that the status still names.
+  public var endedMoveCountMax = 100
+  /// What a cluster begins with that is made by this coordinator; later its map says.
+  public var newCluster = ClusterSettings()
 
   public init() {}
 }

@@ -12,7 +12,32 @@ extension CoordinatorCore {
       collections: map.collections.map { describe($0.key, $0.value) }
         .sorted { $0.name < $1.name },
       shards: map.shards.sorted { $0.key < $1.key }.map { placement($0.key, $0.value, now) },
-      moves: map.moves.sorted { $0.key < $1.key }.map { status($0.key, $0.value) })
+      moves: map.moves.sorted { $0.key < $1.key }.map { status($0.key, $0.value) },
+      endedMoves: endedMoves.reversed().map { ended in
+        var move = ended.move
+        move.secondsAgo = Int(ended.at.duration(to: now) / .seconds(1))
+        return move
+      })
+  }
+
+  /// Keeps what became of a move, for those who ask a little later.
+  func remember(_ id: MoveID, _ move: MoveEntry, proof: ReplicaSummary?, why: String?) {
+    endedMoves.append(
+      (
+        .now,
+        EndedMove(
+          id: id.rawValue, collection: name(move.shard), number: move.shard.number,
+          source: move.source, target: move.target, reason: move.reason.rawValue, aborted: why,
+          proof: proof.map {
+            EndedMove.Proof(
+              position: $0.position, recordCount: $0.recordCount, digest: $0.digest)
+          })
+      ))
+    if endedMoves.count > settings.endedMoveCountMax { endedMoves.removeFirst() }
+  }
+
+  func name(_ shard: ShardKey) -> String {
+    map.collections[shard.collection]?.name ?? "\(shard.collection)"
   }
 
   private func status(
@@ -41,17 +66,21 @@ extension CoordinatorCore {
         position: summary?.position, recordCount: summary?.recordCount, digest: summary?.digest)
     }
     return ShardPlacement(
-      collection: map.collections[key.collection]?.name ?? "\(key.collection)",
+      collection: name(key),
       number: key.number, term: shard.term, primary: shard.primary, replicas: replicas)
   }
 
   private func status(_ id: MoveID, _ move: MoveEntry) -> MoveStatus {
-    let copy = controller.lastReport(move.shard, move.target)?.copy
+    let report = controller.lastReport(move.shard, move.target)
+    var copy = report?.copy
+    if copy == nil, move.phase != .queued, let report, report.role != .missing {
+      // It is copied; what it catches up with is not counted.
+      copy = CopyProgress(byteCountDone: report.byteCount, byteCountTotal: report.byteCount)
+    }
     return MoveStatus(
-      id: id.rawValue,
-      collection: map.collections[move.shard.collection]?.name ?? "\(move.shard.collection)",
-      number: move.shard.number, source: move.source, target: move.target,
-      reason: move.reason.rawValue, phase: move.phase.rawValue,
-      totalByteCount: copy?.byteCountTotal, doneByteCount: copy?.byteCountDone)
+      id: id.rawValue, collection: name(move.shard), number: move.shard.number,
+      source: move.source, target: move.target, reason: move.reason.rawValue,
+      phase: move.phase.rawValue, totalByteCount: copy?.byteCountTotal,
+      doneByteCount: copy?.byteCountDone)
   }
 }

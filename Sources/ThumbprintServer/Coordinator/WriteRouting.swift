@@ -4,6 +4,26 @@ import ThumbprintCodes
 import ThumbprintTransport
 import ThumbprintWire
 
+/// A write that a client waits for, passed on to one primary after another until one has done it.
+///
+/// Lives on the loop of its coordinator.
+final class OpenAppend {
+  let id: UInt64
+  let shard: ShardKey
+  let request: ServerRequest
+  let deadline: MonotonicInstant
+  /// Where it is now, and in which term; `nil` while it waits to be sent again.
+  var sent: (request: OutgoingRequest, term: Term)?
+  var lastError: ServiceError?
+
+  init(id: UInt64, shard: ShardKey, request: ServerRequest, deadline: MonotonicInstant) {
+    self.id = id
+    self.shard = shard
+    self.request = request
+    self.deadline = deadline
+  }
+}
+
 extension CoordinatorCore {
   /// Passes a write on to the primary, as it came; again if it must, since a write that was
   /// carried out already does nothing the second time.
@@ -14,46 +34,70 @@ extension CoordinatorCore {
       throw ServiceError(
         .invalid, "'\(entry.name)' has \(entry.shardCount) shards, no shard \(head.shard.number)")
     }
-    append(head.shard, request, until: deadline(of: request), last: nil)
+    lastAppend += 1
+    let append = OpenAppend(
+      id: lastAppend, shard: head.shard, request: request, deadline: deadline(of: request))
+    appends[append.id] = append
+    send(append)
   }
 
-  private func append(
-    _ shard: ShardKey, _ request: ServerRequest, until deadline: MonotonicInstant,
-    last: ServiceError?
-  ) {
-    let left = MonotonicInstant.now.duration(to: deadline)
-    guard left > .zero, !request.isCancelled, !isStopped else {
-      return request.fail(
-        last
-          ?? ServiceError(.deadlineExceeded, "shard \(shard.number) was not written in time"))
+  private func send(_ append: OpenAppend) {
+    let left = MonotonicInstant.now.duration(to: append.deadline)
+    guard left > .zero, !append.request.isCancelled, !isStopped else {
+      return end(
+        append,
+        append.lastError
+          ?? ServiceError(
+            .deadlineExceeded, "shard \(append.shard.number) was not written in time"))
     }
-    guard let entry = map.shards[shard], let address = address(of: entry.primary) else {
-      return request.fail(ServiceError(.notFound, "the collection was dropped"))
+    guard let entry = map.shards[append.shard], let address = address(of: entry.primary) else {
+      return end(append, ServiceError(.notFound, "the collection was dropped"))
     }
+    let id = append.id
     let received = receiver { (core: CoordinatorCore, result: Result<Frame, ServiceError>) in
-      core.written(shard, request, until: deadline, result)
+      guard let append = core.appends[id] else { return }
+      append.sent = nil
+      core.answered(append, result)
     }
-    network.start(
-      OutgoingRequest(
-        type: .append, body: request.frame.body, traceID: request.frame.header.traceID,
-        timeout: left.timeAmount, completion: received), to: address)
+    let frame = append.request.frame
+    let outgoing = OutgoingRequest(
+      type: .append, body: frame.body, traceID: frame.header.traceID, timeout: left.timeAmount,
+      completion: received)
+    append.sent = (outgoing, entry.term)
+    network.start(outgoing, to: address)
   }
 
-  private func written(
-    _ shard: ShardKey, _ request: ServerRequest, until deadline: MonotonicInstant,
-    _ result: Result<Frame, ServiceError>
-  ) {
+  private func answered(_ append: OpenAppend, _ result: Result<Frame, ServiceError>) {
     let error: ServiceError
     do throws(ServiceError) {
       let frame = try result.get()
       _ = try frame.message(as: AppendReply.self)
-      return request.answer(type: frame.header.type, body: frame.body)
+      appends[append.id] = nil
+      return append.request.answer(type: frame.header.type, body: frame.body)
     } catch let failure {
       error = failure
     }
-    guard error.isRetryable else { return request.fail(error) }
-    after(settings.retryPause) { core in
-      core.append(shard, request, until: deadline, last: error)
+    // Taken back by ``redirectAppends()``, not by who asked.
+    let isRedirected = error.code == .cancelled && !append.request.isCancelled
+    guard error.isRetryable || isRedirected else { return end(append, error) }
+    if !isRedirected { append.lastError = error }
+    let id = append.id
+    after(isRedirected ? .zero : settings.retryPause) { core in
+      if let append = core.appends[id] { core.send(append) }
+    }
+  }
+
+  private func end(_ append: OpenAppend, _ error: ServiceError) {
+    appends[append.id] = nil
+    append.request.fail(error)
+  }
+
+  /// Takes back what waits at primaries of earlier terms, and sends it to those of now: an old
+  /// primary that nobody can reach would never answer.
+  func redirectAppends() {
+    for append in appends.values {
+      guard let sent = append.sent, map.shards[append.shard]?.term != sent.term else { continue }
+      sent.request.cancel()
     }
   }
 }

@@ -10,6 +10,9 @@ package final class WirePeerNetwork: PeerNetwork {
   private let limits: TransportLimits
   private let hello: @Sendable () -> Hello
   private let peers = Mutex<[WorkerAddress: WirePeer]?>([:])
+  private let observer = Mutex<Observer?>(nil)
+
+  package typealias Observer = @Sendable ((address: WorkerAddress, isConnected: Bool)) -> Void
 
   package init(
     group: any EventLoopGroup, limits: TransportLimits = TransportLimits(),
@@ -18,6 +21,11 @@ package final class WirePeerNetwork: PeerNetwork {
     self.group = group
     self.limits = limits
     self.hello = hello
+  }
+
+  /// Has `body` told when a connection was made and when it ended.
+  package func onChange(_ body: @escaping Observer) {
+    observer.withLock { $0 = body }
   }
 
   package func send<Request: WireRequest>(
@@ -34,7 +42,10 @@ package final class WirePeerNetwork: PeerNetwork {
       if let peer = peers?[address] { return peer }
       guard peers != nil else { return nil }
       let peer = WirePeer(
-        host: address.host, port: address.port, group: group, limits: limits, hello: hello)
+        host: address.host, port: address.port, group: group, limits: limits,
+        onChange: { [weak self] isConnected in
+          self?.observer.withLock { $0 }?((address, isConnected))
+        }, hello: hello)
       peers?[address] = peer
       return peer
     }

@@ -9,12 +9,15 @@ import ThumbprintWire
 package final class WorkerFrameService: FrameService {
   private let name: WorkerName
   private let program: String
+  private let membership: ClusterMembership
   /// `nil` until the worker is there: it has to know its port before it can begin.
   private let handler = Mutex<(any RequestHandler)?>(nil)
 
-  package init(name: WorkerName, program: String) {
+  /// - Parameter membership: Peers of another cluster are refused.
+  package init(name: WorkerName, program: String, membership: ClusterMembership) {
     self.name = name
     self.program = program
+    self.membership = membership
   }
 
   /// Lets requests through from now on.
@@ -23,8 +26,9 @@ package final class WorkerFrameService: FrameService {
   }
 
   package func greet(_ hello: Hello) throws(ServiceError) -> Welcome {
-    try hello.check(cluster: nil, roles: [.worker, .coordinator])
-    return Welcome(role: .worker, name: name, program: program)
+    let cluster = membership.id
+    try hello.check(cluster: cluster, roles: [.worker, .coordinator])
+    return Welcome(role: .worker, name: name, cluster: cluster, program: program)
   }
 
   package func handle(_ request: ServerRequest) {

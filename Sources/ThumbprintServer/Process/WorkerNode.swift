@@ -22,6 +22,8 @@ public struct WorkerNodeSettings: Sendable {
   /// Bytes that it offers for replicas.
   public var capacityByteCount: Int
   public var limits = TransportLimits()
+  /// Changes how the worker works, for tests.
+  package var change: @Sendable (inout WorkerSettings) -> Void = { _ in }
 
   public init(
     name: WorkerName, folder: String, host: String, port: Int, coordinator: WorkerAddress,
@@ -63,7 +65,9 @@ public final class WorkerNode: Service {
   ) async throws -> WorkerNode {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     do {
-      let frames = WorkerFrameService(name: settings.name, program: program)
+      let membership = ClusterMembership()
+      let frames = WorkerFrameService(
+        name: settings.name, program: program, membership: membership)
       let server = try await FrameServer.bind(
         host: settings.host, port: settings.port, group: group, service: frames,
         limits: settings.limits, logger: logger)
@@ -74,17 +78,19 @@ public final class WorkerNode: Service {
         throw ServiceError(.invalid, "'\(settings.host)' is no host that others could reach")
       }
       let hello: @Sendable () -> Hello = {
-        Hello(role: .worker, name: settings.name, program: program)
+        Hello(
+          role: .worker, name: settings.name, cluster: membership.id, program: program)
       }
       let network = WirePeerNetwork(group: group, limits: settings.limits, hello: hello)
+      var own = WorkerSettings(
+        name: settings.name, address: address, path: settings.folder,
+        capacityByteCount: settings.capacityByteCount)
+      settings.change(&own)
       let worker = try WorkerService(
-        settings: WorkerSettings(
-          name: settings.name, address: address, path: settings.folder,
-          capacityByteCount: settings.capacityByteCount),
-        peers: network,
+        settings: own, peers: network,
         coordinator: WireCoordinatorNetwork(
           address: settings.coordinator, group: group, limits: settings.limits, hello: hello),
-        logger: logger)
+        membership: membership, logger: logger)
       frames.begin(worker)
       logger.notice(
         "listening",

@@ -2,6 +2,7 @@ import Glibc
 import Logging
 import ThumbprintCluster
 import ThumbprintCodes
+import ThumbprintIndex
 import ThumbprintStorage
 import ThumbprintWire
 
@@ -192,20 +193,39 @@ extension ReplicaDriver {
     switch event {
     case .progressed(let progress): perform(machine.copyProgressed(request, progress))
     case .failed(let error):
-      logger.warning("a copy was interrupted", metadata: ["error": "\(error)"])
+      noteCopyFailure(error)
       copy = nil
       perform(machine.copyFailed(request, now: .now))
-    case .received:
+    case .received(let counts):
       onDisk { [store = context.store, key] () throws -> DiskState? in
-        receiver.isStopped ? nil : try DiskState(try store.finishCopy(of: key))
+        if receiver.isStopped { return nil }
+        let shard = try store.finishCopy(of: key)
+        // Here, so that its first queries are no slower than others.
+        try shard.warm()
+        IndexSnapshot.prepare([try shard.index()])
+        return try DiskState(shard)
       } _: { driver, result in
-        driver.copyFinished(request, receiver, result)
+        driver.copyFinished(request, receiver, counts, result)
       }
     }
   }
 
+  /// That a primary is not there yet, or no more, is nothing to worry about, unless it stays so.
+  private func noteCopyFailure(_ error: any Error) {
+    copyFailureCount += 1
+    let isExpected = (error as? ServiceError)?.isRetryable ?? false
+    let level: Logger.Level =
+      isExpected && copyFailureCount % Self.toleratedCopyFailureCount != 0 ? .info : .warning
+    logger.log(
+      level: level, "a copy was interrupted",
+      metadata: ["error": "\(error)", "attempt": "\(copyFailureCount)"])
+  }
+
+  private static let toleratedCopyFailureCount = 10
+
   private func copyFinished(
-    _ request: RequestID, _ receiver: CopyReceiver, _ result: Result<DiskState?, any Error>
+    _ request: RequestID, _ receiver: CopyReceiver, _ counts: CopyReceiver.Counts,
+    _ result: Result<DiskState?, any Error>
   ) {
     switch result {
     case .success(.none): return
@@ -213,7 +233,13 @@ extension ReplicaDriver {
       if copy === receiver { copy = nil }
       // Another copy may have been ordered meanwhile.
       if copy == nil { shard = state.shard }
-      logger.info("copied", metadata: ["position": "\(state.summary.position)"])
+      copyFailureCount = 0
+      logger.notice(
+        "copied",
+        metadata: [
+          "position": "\(state.summary.position)", "records": "\(state.summary.recordCount)",
+          "received": "\(counts.receivedByteCount)", "kept": "\(counts.keptByteCount)",
+        ])
       perform(
         machine.copyFinished(
           request, summary: state.summary, promisedTerm: state.promisedTerm, now: .now))

@@ -41,11 +41,18 @@ final class ReplicaDriver {
   /// What the primary sent, until it is on the disk.
   var pulled: [RequestID: [[UInt8]]] = [:]
   var copy: CopyReceiver?
+  /// Failures of copies in a row.
+  var copyFailureCount = 0
   private var lastWrite: UInt64 = 0
   private var lastPull: UInt64 = 0
 
-  /// - Parameter shard: What was found on the disk.
-  init(key: ShardKey, life: UInt64, shard: Shard?, context: WorkerContext, loop: Loop) throws {
+  /// - Parameters:
+  ///   - shard: What was found on the disk.
+  ///   - hasUnfinishedCopy: Whether a copy was found there, or something that is no shard.
+  init(
+    key: ShardKey, life: UInt64, shard: Shard?, hasUnfinishedCopy: Bool, context: WorkerContext,
+    loop: Loop
+  ) throws {
     self.key = key
     self.life = life
     self.shard = shard
@@ -57,7 +64,7 @@ final class ReplicaDriver {
     machine = ReplicaStateMachine(
       shard: key, worker: context.settings.name,
       stored: status.map { (promisedTerm: $0.promisedTerm, summary: ReplicaSummary($0)) },
-      settings: context.settings.replica)
+      hasUnfinishedCopy: hasUnfinishedCopy, settings: context.settings.replica)
     disk = ReplicaDisk(name: "disk-\(key.number)") { [store = context.store] in
       try store.shard(key)
     }
@@ -125,6 +132,7 @@ final class ReplicaDriver {
     case .apply(let request, let term): apply(request, term)
     case .startCopy(let request, _, let address, let term, let byteRate):
       startCopy(request, from: address, term: term, byteRate: byteRate)
+    case .limitCopy(_, let byteRate): copy?.limit(byteRate: byteRate)
     case .stopCopy: stopCopy()
     case .reportSoon: isReportWanted = true
     case .dropReplica: drop()

@@ -8,6 +8,7 @@ final class WorkerContext: Sendable {
   let store: ReplicaStore
   let peers: any PeerNetwork
   let coordinator: any CoordinatorNetwork
+  let membership: ClusterMembership
   let logger: Logger
   let replicas = ReplicaTable()
   let copies: CopySources
@@ -18,12 +19,13 @@ final class WorkerContext: Sendable {
 
   init(
     settings: WorkerSettings, store: ReplicaStore, peers: any PeerNetwork,
-    coordinator: any CoordinatorNetwork, logger: Logger
+    coordinator: any CoordinatorNetwork, membership: ClusterMembership, logger: Logger
   ) {
     self.settings = settings
     self.store = store
     self.peers = peers
     self.coordinator = coordinator
+    self.membership = membership
     self.logger = logger
     copies = CopySources(countMax: settings.copyCountMax)
     pool = WorkPool(

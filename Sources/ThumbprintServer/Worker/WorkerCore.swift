@@ -1,6 +1,7 @@
 import Logging
 import ThumbprintCluster
 import ThumbprintCodes
+import ThumbprintIndex
 import ThumbprintStorage
 import ThumbprintWire
 
@@ -16,10 +17,19 @@ final class WorkerCore: EventLoopCore {
   private var connection: (any CoordinatorConnection)?
   private var connectionNumber: UInt64 = 0
   private var nextSweep = MonotonicInstant.now
+  /// Replicas that are being opened, with what was ordered meanwhile.
+  private var opening: [ShardKey: Opening] = [:]
+  /// Why the coordinator did not take this worker, as it was last logged.
+  private var lastRefusal: String?
 
   private static let sweepInterval: Duration = .seconds(1)
 
-  /// Opens the replicas that are on the disk.
+  private struct Opening {
+    var listing: ReplicaStore.Listing
+    var orders: [WorkerAction] = []
+  }
+
+  /// Begins to open the replicas that are on the disk; each takes part as soon as it is open.
   init(context: WorkerContext, clusterID: ClusterID?, loop: Loop) {
     self.context = context
     self.loop = loop
@@ -27,27 +37,68 @@ final class WorkerCore: EventLoopCore {
       session: SessionID(UInt64.random(in: 1...UInt64.max)), clusterID: clusterID,
       settings: context.settings.worker)
     do {
-      for listing in try context.store.replicas() where listing.isComplete { open(listing.key) }
+      let listings = try context.store.replicas()
+      for listing in listings where !listing.isComplete {
+        try drive(listing.key, nil, hasUnfinishedCopy: true)
+      }
+      for listing in listings where listing.isComplete {
+        opening[listing.key] = Opening(listing: listing)
+      }
     } catch {
       context.logger.error("cannot list the replicas", metadata: ["error": "\(error)"])
     }
+    open(opening.values.map(\.listing))
   }
 
-  private func open(_ key: ShardKey) {
+  /// Opens replicas on some threads, the smallest first, and then warms them.
+  private func open(_ listings: [ReplicaStore.Listing]) {
+    if listings.isEmpty { return }
+    var keys = Fifo<ShardKey>()
+    let sorted = listings.sorted { ($0.byteCount, $0.key) < ($1.byteCount, $1.key) }
+    for listing in sorted { keys.push(listing.key) }
+    let waiting = Monitor(keys)
+    for _ in 0..<min(context.settings.openingThreadCount, listings.count) {
+      OwnThread.start("open") { [context, loop] in
+        var opened: [Shard] = []
+        while true {
+          let next: ShardKey? = waiting.change { $0.pop() }
+          guard let key = next else { break }
+          let result = Result { try context.store.shard(key) }
+          if case .success(let shard) = result { opened.append(shard) }
+          loop.submit { $0.opened(key, result) }
+        }
+        for shard in opened {
+          // Not worth a word: what is wrong with it is found by whoever reads it.
+          try? shard.warm()
+          if let index = try? shard.index() { IndexSnapshot.prepare([index]) }
+        }
+      }
+    }
+  }
+
+  private func opened(_ key: ShardKey, _ result: Result<Shard, any Error>) {
+    guard let opening = opening.removeValue(forKey: key) else { return }
     do {
-      try drive(key, try context.store.shard(key))
+      try drive(
+        key, try result.get(), hasUnfinishedCopy: opening.listing.isBeingCopied)
     } catch {
       // As if it were not here: the coordinator has it copied anew, and what is good is kept.
       context.logger.error(
         "a replica cannot be opened", metadata: ["shard": "\(key)", "error": "\(error)"])
+      _ = try? drive(key, nil, hasUnfinishedCopy: true)
     }
+    perform(opening.orders)
+    perform(machine.reportWanted(now: .now))
   }
 
   @discardableResult
-  private func drive(_ key: ShardKey, _ shard: Shard?) throws -> ReplicaDriver {
+  private func drive(
+    _ key: ShardKey, _ shard: Shard?, hasUnfinishedCopy: Bool = false
+  ) throws -> ReplicaDriver {
     lastLife += 1
     let driver = try ReplicaDriver(
-      key: key, life: lastLife, shard: shard, context: context, loop: loop)
+      key: key, life: lastLife, shard: shard, hasUnfinishedCopy: hasUnfinishedCopy,
+      context: context, loop: loop)
     drivers[key] = driver
     return driver
   }
@@ -104,6 +155,11 @@ final class WorkerCore: EventLoopCore {
 
   /// - Returns: Whether those after it may be done.
   private func perform(_ action: WorkerAction) -> Bool {
+    if let key = action.shard, opening[key] != nil {
+      // What it holds decides what it may do: it waits.
+      opening[key]?.orders.append(action)
+      return true
+    }
     switch action {
     case .connect: connect()
     case .register(let number):
@@ -123,6 +179,7 @@ final class WorkerCore: EventLoopCore {
     case .adopt(let cluster):
       do {
         try context.store.adopt(cluster)
+        context.membership.join(cluster)
       } catch {
         context.logger.error("cannot join the cluster", metadata: ["error": "\(error)"])
         return false
@@ -137,7 +194,7 @@ final class WorkerCore: EventLoopCore {
         $0.perform($0.machine.handOverRequested(term: term, target: target, now: .now))
       }
     case .refused(let text):
-      context.logger.error("the coordinator refuses this worker", metadata: ["why": "\(text)"])
+      noteRefusal(text)
       connection?.close()
     }
     return true
@@ -166,21 +223,40 @@ final class WorkerCore: EventLoopCore {
     guard number == connectionNumber else { return }
     switch event {
     case .opened: perform(machine.connected(now: .now))
-    case .received(let message): perform(machine.messageReceived(message, now: .now))
+    case .received(let message):
+      if case .assignments = message { lastRefusal = nil }
+      perform(machine.messageReceived(message, now: .now))
     case .closed(let error):
-      context.logger.warning(
-        "no connection to the coordinator", metadata: ["error": "\(error.message)"])
+      if error.code == .wrongCluster || error.code == .refused {
+        noteRefusal(error.message)
+      } else {
+        context.logger.warning(
+          "no connection to the coordinator", metadata: ["error": "\(error.message)"])
+      }
       connection = nil
       perform(machine.disconnected(now: .now))
     }
   }
 
+  /// Said again and again by the coordinator, and once here.
+  private func noteRefusal(_ text: String) {
+    guard lastRefusal != text else { return }
+    lastRefusal = text
+    context.logger.error("the coordinator refuses this worker", metadata: ["why": "\(text)"])
+  }
+
   private func reports() -> [ReplicaReport] {
-    drivers.keys.sorted().compactMap { key in
-      guard let driver = drivers[key], driver.machine.isReported else { return nil }
-      driver.machine.byteCount = (try? driver.shard?.replicaStatus().byteCount) ?? 0
-      return driver.machine.report
+    let unknown = opening.values.sorted { $0.listing.key < $1.listing.key }.map { opening in
+      ReplicaReport(
+        shard: opening.listing.key, role: .opening, term: Term(0), promisedTerm: Term(0),
+        summary: .empty, byteCount: opening.listing.byteCount)
     }
+    return unknown
+      + drivers.keys.sorted().compactMap { key in
+        guard let driver = drivers[key], driver.machine.isReported else { return nil }
+        driver.machine.byteCount = (try? driver.shard?.replicaStatus().byteCount) ?? 0
+        return driver.machine.report
+      }
   }
 
   // MARK: Time
@@ -218,6 +294,17 @@ final class WorkerCore: EventLoopCore {
       context.replicas.set(key, nil)
       driver.abandon(.notHere(key, worker: context.settings.name))
       driver.disk.close()
+    }
+  }
+}
+
+extension WorkerAction {
+  /// The replica that it is for.
+  fileprivate var shard: ShardKey? {
+    switch self {
+    case .assign(let assignment): assignment.shard
+    case .drop(let key), .fence(let key, _), .handOver(let key, _, _): key
+    case .connect, .register, .heartbeat, .adopt, .refused: nil
     }
   }
 }

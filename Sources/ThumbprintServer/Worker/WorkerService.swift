@@ -17,21 +17,25 @@ package final class WorkerService: RequestHandler {
   /// Bytes of writes under way.
   private let writeByteCount = Atomic(0)
 
-  /// Opens the folder of the replicas, and connects to the coordinator.
+  /// Opens the folder of the replicas, and connects to the coordinator. The replicas are opened
+  /// meanwhile.
   ///
+  /// - Parameter membership: Told to which cluster the worker belongs.
   /// - Throws: ``StoreError``: `locked` if another process has the folder; `invalid`, `corrupt`,
   ///   `io`.
   package init(
     settings: WorkerSettings, peers: any PeerNetwork, coordinator: any CoordinatorNetwork,
-    logger: Logger
+    membership: ClusterMembership = ClusterMembership(), logger: Logger
   ) throws {
     let store = try ReplicaStore(
       path: settings.path, limits: settings.maintenance, retention: settings.retention)
     let clusterID = try store.clusterID()
+    membership.join(clusterID)
     var logger = logger
     logger[metadataKey: "worker"] = "\(settings.name)"
     let context = WorkerContext(
-      settings: settings, store: store, peers: peers, coordinator: coordinator, logger: logger)
+      settings: settings, store: store, peers: peers, coordinator: coordinator,
+      membership: membership, logger: logger)
     self.context = context
     loop = EventLoopThread(name: "worker") { loop in
       WorkerCore(context: context, clusterID: clusterID, loop: loop)

@@ -20,6 +20,10 @@ package struct WorkerSettings: Sendable {
   package var writeByteCountMax = 256 << 20
   /// Bytes that one step of a copy asks for.
   package var copyStepByteCount = 1 << 20
+  /// Steps that are asked for before the first is there.
+  package var copyWindowCount = 8
+  /// Threads that open replicas when the worker begins.
+  package var openingThreadCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
   /// How long one step of a copy may take.
   package var copyStepTimeout: Duration = .seconds(10)
   /// A copy that is not read for so long is given up by its source.

@@ -54,9 +54,27 @@ package final class ReplicaStore: Sendable {
 
   private struct State {
     var lock: FileLock?
-    var shards: [ShardKey: Shard] = [:]
-    var copies: [ShardKey: ShardCopyTarget] = [:]
+    var replicas: [ShardKey: Replica] = [:]
     var isClosed = false
+  }
+
+  /// What is open of one shard. What takes long is done with its lock alone, so that nobody waits
+  /// who asks for another shard.
+  private final class Replica: Sendable {
+    struct Files: Sendable {
+      var shard: Shard?
+      var copy: ShardCopyTarget?
+      var isClosed = false
+    }
+    let files = Mutex(Files())
+
+    func close() {
+      files.withLock { files in
+        files.shard?.close()
+        files.copy?.close()
+        files = Files(isClosed: true)
+      }
+    }
   }
 
   static let markerName = "thumbprint.worker"
@@ -153,8 +171,7 @@ package final class ReplicaStore: Sendable {
   ///
   /// - Throws: ``StoreError``: `exists`, `diskFull`, `io`.
   package func create(_ meta: ShardMeta) throws -> Shard {
-    try state.withLock { state in
-      try requireOpen(state)
+    try withFiles(meta.key) { files in
       let file = file(meta.key)
       guard !FileStatus.exists(file) else {
         throw StoreError(.exists, "the shard \(meta.key) is here already", path: file)
@@ -164,22 +181,36 @@ package final class ReplicaStore: Sendable {
       try Shard.create(path: made, meta: meta)
       try DurableFiles.rename(made, to: file)
       unlink(made + "-lock")
-      return try open(meta.key, &state)
+      return try open(meta.key, &files)
     }
   }
 
   /// A replica, opened; the same for all who ask.
   ///
   /// - Throws: ``StoreError``: `notFound` if there is no whole one; `corrupt`, `locked`, `io`.
+  /// - Complexity: Reads every page of the trees of the file the first time.
   package func shard(_ key: ShardKey) throws -> Shard {
-    try state.withLock { state in
+    try withFiles(key) { try open(key, &$0) }
+  }
+
+  /// Works on the files of one shard; others go on meanwhile.
+  private func withFiles<R: Sendable>(
+    _ key: ShardKey, _ body: (inout Replica.Files) throws -> R
+  ) throws -> R {
+    let replica = try state.withLock { state in
       try requireOpen(state)
-      return try open(key, &state)
+      let replica = state.replicas[key] ?? Replica()
+      state.replicas[key] = replica
+      return replica
+    }
+    return try replica.files.withLock { files in
+      if files.isClosed { throw StoreError(.closed, "is closed", path: path) }
+      return try body(&files)
     }
   }
 
-  private func open(_ key: ShardKey, _ state: inout State) throws -> Shard {
-    if let shard = state.shards[key] { return shard }
+  private func open(_ key: ShardKey, _ files: inout Replica.Files) throws -> Shard {
+    if let shard = files.shard { return shard }
     let file = file(key)
     guard FileStatus.exists(file) else {
       throw StoreError(.notFound, "the shard \(key) is not here", path: path)
@@ -191,16 +222,16 @@ package final class ReplicaStore: Sendable {
       throw StoreError.corrupt(
         path: file, "the shard", expected: key, found: try shard.meta.key)
     }
-    state.shards[key] = shard
+    files.shard = shard
     return shard
   }
 
   /// Removes a replica, whole or not, and gives its space back.
   package func drop(_ key: ShardKey) throws {
-    try state.withLock { state in
-      try requireOpen(state)
-      state.shards.removeValue(forKey: key)?.close()
-      state.copies.removeValue(forKey: key)?.close()
+    try withFiles(key) { files in
+      files.shard?.close()
+      files.copy?.close()
+      (files.shard, files.copy) = (nil, nil)
       let file = file(key)
       try removeFile(ShardCopyTarget.unfinishedPath(file))
       guard FileStatus.exists(file) else { return }
@@ -216,19 +247,19 @@ package final class ReplicaStore: Sendable {
   /// Begins to copy a shard here, or goes on with a copy begun earlier. A stale replica that is
   /// here is closed; what it has is not sent again.
   package func copy(of key: ShardKey) throws -> ShardCopyTarget {
-    try state.withLock { state in
-      try requireOpen(state)
-      if let copy = state.copies[key] { return copy }
+    try withFiles(key) { files in
+      if let copy = files.copy { return copy }
       let file = file(key)
       var promisedTerm = Term(0)
-      if let stale = state.shards.removeValue(forKey: key) {
+      if let stale = files.shard {
         promisedTerm = try stale.promisedTerm
         stale.close()
+        files.shard = nil
       }
       let copy = try ShardCopyTarget(
         key: key, path: file, base: FileStatus.exists(file) ? file : nil,
         promisedTerm: promisedTerm)
-      state.copies[key] = copy
+      files.copy = copy
       return copy
     }
   }
@@ -237,38 +268,35 @@ package final class ReplicaStore: Sendable {
   ///
   /// - Throws: As ``ShardCopyTarget/finish()``; `notFound` if no copy was begun.
   package func finishCopy(of key: ShardKey) throws -> Shard {
-    let copy = try state.withLock { state in
-      try requireOpen(state)
-      guard let copy = state.copies[key] else {
+    try withFiles(key) { files in
+      guard let copy = files.copy else {
         throw StoreError(.notFound, "no copy of the shard \(key) was begun", path: path)
       }
-      return copy
-    }
-    // Reads the whole copy: others go on meanwhile.
-    do {
-      _ = try copy.finish()
-    } catch let error as StoreError where error.code == .damagedTransfer {
-      state.withLock { _ = $0.copies.removeValue(forKey: key) }
-      throw error
-    }
-    return try state.withLock { state in
-      state.copies[key] = nil
-      try requireOpen(state)
-      return try open(key, &state)
+      do {
+        _ = try copy.finish()
+      } catch let error as StoreError where error.code == .damagedTransfer {
+        files.copy = nil
+        throw error
+      }
+      files.copy = nil
+      return try open(key, &files)
     }
   }
 
   /// Lets go of the files of a copy, which stay for ``copy(of:)`` to go on with. A stale replica
   /// can be opened again.
   package func pauseCopy(of key: ShardKey) {
-    state.withLock { $0.copies.removeValue(forKey: key)?.close() }
+    try? withFiles(key) { files in
+      files.copy?.close()
+      files.copy = nil
+    }
   }
 
   /// Gives up a copy, and what it has received; a stale replica stays.
   package func abortCopy(of key: ShardKey) throws {
-    try state.withLock { state in
-      try requireOpen(state)
-      state.copies.removeValue(forKey: key)?.close()
+    try withFiles(key) { files in
+      files.copy?.close()
+      files.copy = nil
       try removeFile(ShardCopyTarget.unfinishedPath(file(key)))
     }
   }
@@ -299,13 +327,13 @@ package final class ReplicaStore: Sendable {
 
   /// Ends background work and lets go of all files once the last search on them is done.
   package func close() {
-    let (shards, copies) = state.withLock { state in
+    let replicas = state.withLock { state in
       state.isClosed = true
-      defer { (state.shards, state.copies) = ([:], [:]) }
-      return (Array(state.shards.values), Array(state.copies.values))
+      defer { state.replicas = [:] }
+      return Array(state.replicas.values)
     }
-    for shard in shards { shard.close() }
-    for copy in copies { copy.close() }
+    // Waits for what is being opened or finished.
+    for replica in replicas { replica.close() }
     state.withLock { $0.lock = nil }
   }
 

@@ -167,8 +167,48 @@ final class RowBatch: @unchecked Sendable {
 }
 
 extension RowBatch {
-  /// The batches of records, sorted, at most ``BlockHeader/rowCountMax`` rows each.
-  /// Of several records with one id the last counts.
+  /// The most bytes of the codes and texts of a batch that a write makes, unless one row alone has
+  /// more: so that its entry of the log fits into one message to a follower, whatever names and
+  /// tags the rows have. A block without texts has as many rows as it may and stays below.
+  static let byteCountMax = 12 << 20
+
+  /// The bytes that a row adds to ``storedByteCount``.
+  static func byteCount(textByteCount: Int) -> Int {
+    CodeColumns.rowByteCount + 8 + textByteCount
+  }
+
+  /// Cuts rows, given by what each adds, into runs that make batches of at most
+  /// ``BlockHeader/rowCountMax`` rows and ``byteCountMax`` bytes.
+  static func runs(of byteCounts: [Int]) -> [Range<Int>] {
+    var runs: [Range<Int>] = []
+    var start = 0
+    var sum = 0
+    for (row, byteCount) in byteCounts.enumerated() {
+      let isFull = row - start == BlockHeader.rowCountMax || sum + byteCount > byteCountMax
+      if row > start, isFull {
+        runs.append(start..<row)
+        (start, sum) = (row, 0)
+      }
+      sum += byteCount
+    }
+    if start < byteCounts.count { runs.append(start..<byteCounts.count) }
+    return runs
+  }
+
+  /// This batch, or several smaller ones in its place if its texts are long.
+  func cut() -> [RowBatch] {
+    if storedByteCount <= Self.byteCountMax { return [self] }
+    return Self.runs(of: (0..<rowCount).map { Self.byteCount(textByteCount: textByteCount($0)) })
+      .map { selecting(Array($0)) }
+  }
+
+  /// Bytes of the name and the tags of a row.
+  func textByteCount(_ row: Int) -> Int {
+    names.withBytes(ofRow: row) { $0.count } + tags.withBytes(ofRow: row) { $0.count }
+  }
+
+  /// The batches of records, sorted, at most ``BlockHeader/rowCountMax`` rows and about
+  /// ``byteCountMax`` bytes each. Of several records with one id the last counts.
   /// Made one at a time, as they are asked for.
   static func batches(
     of records: [Record], permutation: BitPermutation
@@ -176,10 +216,15 @@ extension RowBatch {
     var last: [ItemID: Int] = [:]
     for (i, record) in records.enumerated() { last[record.id] = i }
     let order = last.values.sorted { records[$0].id < records[$1].id }
-    return stride(from: 0, to: order.count, by: BlockHeader.rowCountMax).lazy.map { start in
-      let end = min(start + BlockHeader.rowCountMax, order.count)
-      let batch = RowBatch(rowCount: end - start)
-      for i in order[start..<end] { batch.append(records[i], permutation: permutation) }
+    let byteCounts = order.map { row in
+      let tags = records[row].tags
+      return byteCount(
+        textByteCount: (records[row].name?.utf8.count ?? 0)
+          + (tags.isEmpty ? 0 : TagsJSON.encode(tags).count))
+    }
+    return runs(of: byteCounts).lazy.map { run in
+      let batch = RowBatch(rowCount: run.count)
+      for i in order[run] { batch.append(records[i], permutation: permutation) }
       batch.finish()
       return batch
     }

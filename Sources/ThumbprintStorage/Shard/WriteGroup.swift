@@ -94,8 +94,9 @@ struct WriteGroup {
     {
       return [batch]
     }
-    return stride(from: 0, to: rows.count, by: BlockHeader.rowCountMax).map { start in
-      let part = rows[start..<min(start + BlockHeader.rowCountMax, rows.count)]
+    let byteCounts = rows.map { RowBatch.byteCount(textByteCount: $0.batch.textByteCount($0.row)) }
+    return RowBatch.runs(of: byteCounts).map { run in
+      let part = rows[run]
       let joined = RowBatch(rowCount: part.count)
       for (batch, row) in part { joined.append(row: row, of: batch) }
       joined.finish()

@@ -23,7 +23,6 @@ struct LoadWindow: Sendable {
   ) throws {
     self.rows = rows
     let plan = Plan(source, rows: rows, shardCount: shards.count)
-    batches = plan.batches
     duplicateCount = plan.duplicateCount
     let filling = Filling(plan, permutations: shards.map(\.permutation))
     let chunks = stride(from: rows.lowerBound, to: rows.upperBound, by: Self.chunkRowCount).map {
@@ -35,6 +34,7 @@ struct LoadWindow: Sendable {
     digest = try filling.finish()
     let all = plan.batches.flatMap(\.self)
     LoadWindow.forEach(all.count, threadCount: threadCount) { all[$0].finish() }
+    batches = plan.batches.map { $0.flatMap { $0.cut() } }
     source.releaseMemory(of: rows)
   }
 

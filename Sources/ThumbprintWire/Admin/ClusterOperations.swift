@@ -17,10 +17,13 @@ public struct ClusterStatus: Codable, Sendable, Hashable {
   /// By collection and number.
   public var shards: [ShardPlacement]
   public var moves: [MoveStatus]
+  /// The last moves that ended since the coordinator started, latest first.
+  public var endedMoves: [EndedMove]
 
   public init(
     cluster: ClusterID, mapVersion: MapVersion, workers: [WorkerStatus],
-    collections: [CollectionDescription], shards: [ShardPlacement], moves: [MoveStatus]
+    collections: [CollectionDescription], shards: [ShardPlacement], moves: [MoveStatus],
+    endedMoves: [EndedMove] = []
   ) {
     self.cluster = cluster
     self.mapVersion = mapVersion
@@ -28,6 +31,7 @@ public struct ClusterStatus: Codable, Sendable, Hashable {
     self.collections = collections
     self.shards = shards
     self.moves = moves
+    self.endedMoves = endedMoves
   }
 }
 
@@ -130,6 +134,51 @@ public struct MoveStatus: Codable, Sendable, Hashable {
     self.phase = phase
     self.totalByteCount = totalByteCount
     self.doneByteCount = doneByteCount
+  }
+}
+
+/// What became of a move.
+public struct EndedMove: Codable, Sendable, Hashable {
+  /// What source and target were both found to hold at one position of the log: so nothing was
+  /// lost, and nothing doubled.
+  public struct Proof: Codable, Sendable, Hashable {
+    public var position: LogPosition
+    public var recordCount: Int
+    public var digest: RecordDigest
+
+    public init(position: LogPosition, recordCount: Int, digest: RecordDigest) {
+      self.position = position
+      self.recordCount = recordCount
+      self.digest = digest
+    }
+  }
+
+  public var id: UInt64
+  public var collection: String
+  public var number: Int
+  /// `nil` for a replica that was added.
+  public var source: WorkerName?
+  public var target: WorkerName
+  /// `rebalance`, `drain` or `replicate`.
+  public var reason: String
+  public var secondsAgo: Int
+  /// Why it was given up; `nil` if it was not.
+  public var aborted: String?
+  public var proof: Proof?
+
+  public init(
+    id: UInt64, collection: String, number: Int, source: WorkerName?, target: WorkerName,
+    reason: String, secondsAgo: Int = 0, aborted: String?, proof: Proof?
+  ) {
+    self.id = id
+    self.collection = collection
+    self.number = number
+    self.source = source
+    self.target = target
+    self.reason = reason
+    self.secondsAgo = secondsAgo
+    self.aborted = aborted
+    self.proof = proof
   }
 }
 

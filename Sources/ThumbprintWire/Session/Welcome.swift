@@ -129,8 +129,9 @@ extension Hello {
       throw ServiceError(.refused, "a worker has to say its name")
     }
     if let mine = cluster, let theirs = self.cluster, mine != theirs {
+      let peer = name.map { "worker '\($0)'" } ?? "the \(role)"
       throw ServiceError(
-        .wrongCluster, "the peer belongs to cluster \(theirs), this side to \(mine)")
+        .wrongCluster, "\(peer) belongs to cluster \(theirs), this side to \(mine)")
     }
     if let mine = coder, let theirs = self.coder, mine != theirs {
       throw .coderMismatch(of: "this connection", is: theirs, but: mine, holds: "this side")

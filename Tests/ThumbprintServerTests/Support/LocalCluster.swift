@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import Testing
 import ThumbprintClient
 import ThumbprintCluster
 import ThumbprintCodes
@@ -12,26 +13,36 @@ final class LocalCluster {
   let folder: URL
   private(set) var coordinator: CoordinatorNode
   private(set) var workers: [String: WorkerNode] = [:]
-  private let logger: Logger
+  let log = LogRecorder()
+  private let settings: CoordinatorSettings
+  private let change: @Sendable (inout WorkerSettings) -> Void
+  private var logger: Logger { log.logger("test") }
 
-  init(workers names: [String]) async throws {
+  /// - Parameters:
+  ///   - settings: Of the new cluster.
+  ///   - change: Changes how workers work.
+  init(
+    workers names: [String], settings: ClusterSettings = ClusterSettings(),
+    change: @escaping @Sendable (inout WorkerSettings) -> Void = { _ in }
+  ) async throws {
+    var own = CoordinatorSettings()
+    own.newCluster = settings
+    self.settings = own
+    self.change = change
     folder = FileManager.default.temporaryDirectory
       .appending(path: "thumbprint-cluster-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    var logger = DaemonLog.logger("test", level: .warning)
-    logger[metadataKey: "cluster"] = "\(folder.lastPathComponent.suffix(4))"
-    self.logger = logger
-    coordinator = try await Self.coordinator(folder, logger, port: 0)
+    coordinator = try await Self.coordinator(folder, own, log.logger("test"), port: 0)
     for name in names { try await start(name) }
   }
 
   private static func coordinator(
-    _ folder: URL, _ logger: Logger, port: Int
+    _ folder: URL, _ settings: CoordinatorSettings, _ logger: Logger, port: Int
   ) async throws -> CoordinatorNode {
     try await CoordinatorNode.start(
       host: "127.0.0.1", port: port,
       store: try LMDBMetadataStore(folder: folder.appending(path: "metadata").path),
-      program: "test", logger: logger)
+      settings: settings, program: "test", logger: logger)
   }
 
   /// Starts a worker, with the replicas that it had before.
@@ -39,11 +50,11 @@ final class LocalCluster {
     guard let worker = WorkerName(name),
       let address = WorkerAddress(host: "127.0.0.1", port: coordinator.server.port)
     else { preconditionFailure("'\(name)' is no name") }
-    workers[name] = try await WorkerNode.start(
-      WorkerNodeSettings(
-        name: worker, folder: folder.appending(path: name).path, host: "127.0.0.1", port: 0,
-        coordinator: address, capacityByteCount: 1 << 30),
-      program: "test", logger: logger)
+    var settings = WorkerNodeSettings(
+      name: worker, folder: folder.appending(path: name).path, host: "127.0.0.1", port: 0,
+      coordinator: address, capacityByteCount: 1 << 30)
+    settings.change = change
+    workers[name] = try await WorkerNode.start(settings, program: "test", logger: logger)
   }
 
   /// Ends a worker as a crash does.
@@ -55,7 +66,7 @@ final class LocalCluster {
   func restartCoordinator() async throws {
     let port = coordinator.server.port
     await coordinator.stop()
-    coordinator = try await Self.coordinator(folder, logger, port: port)
+    coordinator = try await Self.coordinator(folder, settings, logger, port: port)
   }
 
   func client() async throws -> ClusterClient {
@@ -76,6 +87,25 @@ final class LocalCluster {
       shard.replicas.count == count && shard.replicas.allSatisfy { $0.isInSync && $0.isAlive }
     }
     while try await !client.run(ClusterStatusOperation()).shards.allSatisfy(isWhole) {
+      try await Task.sleep(for: .milliseconds(10))
+    }
+  }
+
+  /// Waits until the status of the cluster is as wanted; fails after a time that no healthy run
+  /// takes.
+  @discardableResult
+  func wait(
+    for what: String, _ client: ClusterClient, seconds: Double = 60,
+    sourceLocation: SourceLocation = #_sourceLocation, _ isMet: (ClusterStatus) -> Bool
+  ) async throws -> ClusterStatus {
+    let end = ContinuousClock.now + .seconds(seconds)
+    while true {
+      let status = try await client.run(ClusterStatusOperation())
+      if isMet(status) { return status }
+      guard ContinuousClock.now < end else {
+        Issue.record("never came: \(what)", sourceLocation: sourceLocation)
+        throw ServiceError(.deadlineExceeded, what)
+      }
       try await Task.sleep(for: .milliseconds(10))
     }
   }
