@@ -24,6 +24,7 @@ let package = Package(
     .executable(name: "thumbprint-coordinator", targets: ["thumbprint-coordinator"]),
     .executable(name: "thumbprint-shard", targets: ["thumbprint-shard"]),
     .executable(name: "thumbprint-simulate", targets: ["thumbprint-simulate"]),
+    .executable(name: "thumbprint-trial", targets: ["thumbprint-trial"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -159,6 +160,22 @@ let package = Package(
     .executableTarget(
       name: "thumbprint",
       dependencies: ["ThumbprintCommands"],
+      swiftSettings: swiftSettings),
+
+    // Real clusters of the real executables, measured and tormented.
+    .target(
+      name: "ThumbprintTrials",
+      dependencies: [
+        "ThumbprintClient", "ThumbprintTransport", "ThumbprintWire", "ThumbprintCommands",
+        "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "thumbprint-trial",
+      dependencies: ["ThumbprintTrials"],
       swiftSettings: swiftSettings),
 
     .target(

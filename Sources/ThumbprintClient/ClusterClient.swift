@@ -15,20 +15,22 @@ public final class ClusterClient: Sendable {
   /// How long a call may take.
   public let timeout: Duration
   private let peer: WirePeer
-  private let group: MultiThreadedEventLoopGroup
+  /// `nil` if the threads are somebody else's.
+  private let ownGroup: MultiThreadedEventLoopGroup?
 
   /// Says hello to a coordinator.
   ///
   /// - Parameters:
   ///   - program: Name and version of the caller, for the logs of the coordinator.
   ///   - coder: The coder of all codes that will be sent; `nil` not to say.
+  ///   - group: The threads of the connection; `nil` for one of its own.
   /// - Throws: `unavailable` if nobody answers; what the coordinator refuses with.
   public static func connect(
     host: String, port: Int, program: String, coder: CoderIdentity? = nil,
-    timeout: Duration = .seconds(60)
+    timeout: Duration = .seconds(60), group: (any EventLoopGroup)? = nil
   ) async throws(ServiceError) -> ClusterClient {
     let client = ClusterClient(
-      host: host, port: port, program: program, coder: coder, timeout: timeout)
+      host: host, port: port, program: program, coder: coder, timeout: timeout, group: group)
     do throws(ServiceError) {
       _ = try await client.peer.ask(Ping(token: 0), timeout: .seconds(5))
     } catch {
@@ -39,12 +41,14 @@ public final class ClusterClient: Sendable {
   }
 
   private init(
-    host: String, port: Int, program: String, coder: CoderIdentity?, timeout: Duration
+    host: String, port: Int, program: String, coder: CoderIdentity?, timeout: Duration,
+    group: (any EventLoopGroup)?
   ) {
     address = "\(host):\(port)"
     self.timeout = timeout
-    group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    peer = WirePeer(host: host, port: port, group: group) {
+    ownGroup = group == nil ? MultiThreadedEventLoopGroup(numberOfThreads: 1) : nil
+    let threads: any EventLoopGroup = group ?? ownGroup ?? MultiThreadedEventLoopGroup.singleton
+    peer = WirePeer(host: host, port: port, group: threads) {
       Hello(role: .client, coder: coder, program: program)
     }
   }
@@ -52,7 +56,7 @@ public final class ClusterClient: Sendable {
   /// Ends the connection; calls after this fail.
   public func close() async {
     peer.close()
-    try? await group.shutdownGracefully()
+    try? await ownGroup?.shutdownGracefully()
   }
 
   /// Asks the coordinator for something, and waits for what it says.

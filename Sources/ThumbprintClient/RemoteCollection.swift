@@ -7,6 +7,11 @@ public struct RemoteCollection: Sendable {
   /// As it was when this value was made.
   public let description: CollectionDescription
 
+  public init(client: ClusterClient, description: CollectionDescription) {
+    self.client = client
+    self.description = description
+  }
+
   public var id: CollectionID { description.id }
 
   /// Answers queries; ``SearchRequest/collection`` must be ``id``.
@@ -84,17 +89,20 @@ public struct RemoteCollection: Sendable {
   }
 
   /// Writes one operation to one shard.
+  ///
+  /// - Parameter coder: The coder of the rows; `nil` if nobody said.
   public func append(
-    _ operation: AppendRequest.Operation, _ shard: Int
+    _ operation: AppendRequest.Operation, _ shard: Int, coder: CoderIdentity? = nil
   ) async throws(ServiceError) -> AppendReply {
     try await client.ask(
-      AppendRequest(shard: ShardKey(collection: id, number: shard), operation: operation))
+      AppendRequest(
+        shard: ShardKey(collection: id, number: shard), operation: operation, coder: coder))
   }
 
   private static let rowCountMax = 4096
   private static let byteCountMax = 8 << 20
 
-  private static func check(_ record: Record) throws(ServiceError) {
+  static func check(_ record: Record) throws(ServiceError) {
     let nameByteCount = record.name?.utf8.count ?? 0
     guard nameByteCount <= RecordLimits.nameByteCountMax else {
       throw ServiceError(

@@ -71,8 +71,11 @@ struct BatchSearch {
       }
       open.append(undecided)
     }
-    for snapshot in snapshots {
-      for i in plans.indices { searchRecent(snapshot, query: i, found: &found[i]) }
+    let recent = RecentSearch(snapshots)
+    for i in plans.indices where !recent.isEmpty {
+      recent.search(
+        plans[i], scratches[i], found: &found[i], matches: &matches[i],
+        certificate: &certificates[i])
     }
     for i in plans.indices { matches[i].lower(bound: found[i].bound) }
     for (part, undecided) in zip(parts, open) { search(part, queries: undecided) }
@@ -105,24 +108,5 @@ struct BatchSearch {
       matches[i].merge(search.matches)
       certificates[i].merge(search.certificate)
     }
-  }
-
-  /// Compares the rows that no segment covers, under the bound of all that was found.
-  private mutating func searchRecent(
-    _ snapshot: IndexSnapshot, query i: Int, found: inout TopMatches
-  ) {
-    guard !snapshot.recent.isEmpty else { return }
-    snapshot.prepare(plans[i].query, scratches[i])
-    var own = found.part()
-    var certificate = SearchCertificate()
-    for block in snapshot.recent {
-      RecentSearch.search(
-        block, plan: plans[i], scratch: scratches[i], matches: &own, certificate: &certificate)
-    }
-    certificate.arms[.sketches] = 1
-    certificate.missProbability = plans[i].chance(perAnswer: plans[i].sketchMiss)
-    certificates[i].merge(certificate)
-    matches[i].merge(own)
-    found.merge(own)
   }
 }

@@ -9,6 +9,8 @@ final class SearchScratch {
 
   /// The permuted query, with 8 zero bytes behind it.
   let query = Buffer<UInt8>(FeatureCode.byteCount + 8)
+  /// The same for each shard with recent rows, which have permutations of their own.
+  let queries = Buffer<UInt8>(0)
   let buckets = Buffer<UInt32>(128)
   let starts = Buffer<UInt32>(128)
   let lengths = Buffer<UInt32>(128)

@@ -58,6 +58,15 @@ import Testing
       ]
     ),
     ("thumbprint", ["ThumbprintCommands"]),
+    (
+      "ThumbprintTrials",
+      [
+        "ThumbprintClient", "ThumbprintTransport", "ThumbprintWire", "ThumbprintCommands",
+        "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "ArgumentParser", "NIOCore",
+        "NIOPosix",
+      ]
+    ),
+    ("thumbprint-trial", ["ThumbprintTrials"]),
     ("ThumbprintTestKit", ["ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes"]),
   ]
 

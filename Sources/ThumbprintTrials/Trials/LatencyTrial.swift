@@ -1,0 +1,158 @@
+import Foundation
+import ThumbprintClient
+import ThumbprintCodes
+import ThumbprintCommands
+import ThumbprintIndex
+import ThumbprintStorage
+import ThumbprintWire
+
+/// How long one query takes by way of client, coordinator and worker, beside the same query in this
+/// process and a bare round trip.
+struct LatencyTrial {
+  var seed: UInt64
+  var count: Int
+  var shardCount: Int
+  var queryCount: Int
+  var scratch: Scratch
+
+  private struct Measured {
+    var remote = Timings()
+    var local = Timings()
+    var ping = Timings()
+    var found = 0
+    var wrong = 0
+    var checksum = AnswerChecksum()
+  }
+
+  func run() async throws -> TrialReport {
+    let watch = Stopwatch()
+    var report = TrialReport(
+      "latency",
+      settings: [
+        "seed": "\(seed)", "count": "\(count)", "shards": "\(shardCount)", "workers": "1",
+        "queries": "\(queryCount)",
+      ])
+    let base = BaseRecords(seed: seed, count: count)
+    let dataset = try base.makeDataset(at: scratch.path("dataset"))
+    let local = try LocalTwin(dataset, shardCount: shardCount, scratch: scratch)
+    let cluster = try await TrialCluster.start(workers: 1, in: scratch)
+    let client = try await cluster.client()
+    let collection = try await client.createCollection(
+      "trial", shardCount: shardCount, replicationFactor: 1)
+    guard try await collection.load(dataset).isWhole else {
+      throw TrialError("the load left something out")
+    }
+    try await collection.waitUntilSettled()
+    _ = try await measure(base, collection, local, queries: 0..<min(300, queryCount))
+    let measured = try await measure(base, collection, local, queries: 300..<300 + queryCount)
+    tell(measured, &report)
+    local.store.close()
+    await client.close()
+    await cluster.stop()
+    report.seconds = watch.seconds
+    return report
+  }
+
+  private func measure(
+    _ base: BaseRecords, _ collection: RemoteCollection, _ local: LocalTwin, queries: Range<Int>
+  ) async throws -> Measured {
+    var result = Measured()
+    for index in queries {
+      let (feature, expected, images) = base.query(index)
+      let pingWatch = Stopwatch()
+      _ = try await collection.client.ask(Ping(token: UInt64(index)))
+      result.ping.append(milliseconds: pingWatch.milliseconds)
+      let request = base.request(feature, of: collection.id)
+      let remoteWatch = Stopwatch()
+      let reply = try await collection.search(request)
+      result.remote.append(milliseconds: remoteWatch.milliseconds)
+      let localWatch = Stopwatch()
+      let answer = try local.collection.search(
+        SearchQuery(feature: feature, extent: .nearest(expected.count)))
+      let records = try local.collection.records(answer.matches.map(\.id))
+      result.local.append(milliseconds: localWatch.milliseconds)
+      if BaseRecords.fault(in: reply, expected: expected, images: images) != nil {
+        result.wrong += 1
+      }
+      if answer.matches.map(\.id) != expected.map(\.id) || records.contains(where: { $0 == nil }) {
+        result.wrong += 1
+      }
+      let ids = Set(expected.map(\.id))
+      for row in 0..<reply.rows.rowCount where ids.contains(reply.rows.id(row)) {
+        result.found += 1
+      }
+      result.checksum.add(reply)
+    }
+    return result
+  }
+
+  private func tell(_ measured: Measured, _ report: inout TrialReport) {
+    let (remote, local, ping) = (measured.remote, measured.local, measured.ping)
+    report.ask(
+      "query, median", Figures.milliseconds(remote.median), remote.median, asked: "< 1 ms",
+      holds: remote.median < 1)
+    report.tell("query, p99", Figures.milliseconds(remote.quantile(0.99)), remote.quantile(0.99))
+    report.tell("the same in this process, median", Figures.milliseconds(local.median), local.median)
+    report.tell(
+      "the same in this process, p99", Figures.milliseconds(local.quantile(0.99)),
+      local.quantile(0.99))
+    report.tell("round trip to the coordinator, median", Figures.milliseconds(ping.median), ping.median)
+    report.tell(
+      "two round trips and the search", Figures.milliseconds(2 * ping.median + local.median),
+      2 * ping.median + local.median)
+    let recall = Double(measured.found) / Double(4 * queryCount)
+    report.ask(
+      "recall", Figures.number(recall, 4), recall, asked: "1", holds: recall == 1)
+    report.askNone("wrong answers", measured.wrong)
+    report.tell("checksum of the answers", measured.checksum.description)
+  }
+}
+
+/// A number that two runs share if they got the same answers.
+struct AnswerChecksum: CustomStringConvertible {
+  private var value: UInt64 = 0xCBF2_9CE4_8422_2325
+
+  mutating func add(_ number: UInt64) {
+    value = (value ^ number) &* 0x100_0000_01B3
+    value ^= value >> 29
+  }
+
+  mutating func add(_ reply: SearchReply) {
+    for (row, distance) in reply.distances.enumerated() {
+      add(UInt64(distance))
+      add(reply.rows.id(row).rawValue)
+    }
+  }
+
+  var description: String { String(value, radix: 16) }
+}
+
+/// The same records in a store of this machine.
+struct LocalTwin {
+  var store: LocalStore
+  var collection: LocalCollection
+  var report: LoadReport
+
+  init(_ dataset: CodedDataset, shardCount: Int, scratch: Scratch, name: String = "store") throws {
+    store = try LocalStore(path: scratch.path(name), access: .readWrite)
+    try store.createCollection("trial", shardCount: shardCount, profile: .standard, coder: nil)
+    collection = try store.collection("trial")
+    report = try collection.load(dataset)
+  }
+}
+
+extension RemoteCollection {
+  /// Waits until the workers have nothing more to index: the rows outside segments stay the same.
+  func waitUntilSettled(within time: Duration = .seconds(120)) async throws {
+    let start = ContinuousClock.now
+    var last: [[Int]] = []
+    var sameCount = 0
+    while ContinuousClock.now - start < time {
+      let now = try await stats().shards.map { [$0.recentRowCount, $0.segmentCount, $0.fileByteCount] }
+      sameCount = now == last ? sameCount + 1 : 0
+      last = now
+      if sameCount >= 5 { return }
+      try await Task.sleep(for: .milliseconds(200))
+    }
+  }
+}

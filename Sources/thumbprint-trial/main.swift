@@ -1,0 +1,3 @@
+import ThumbprintTrials
+
+await TrialProgram.start()
