@@ -151,8 +151,9 @@ let package = Package(
     .target(
       name: "ThumbprintCommands",
       dependencies: [
-        "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "CXXHash",
-        "ThumbprintScenes", "ThumbprintCoding", "ThumbprintNets", "ThumbprintImages",
+        "ThumbprintClient", "ThumbprintWire", "ThumbprintStorage", "ThumbprintIndex",
+        "ThumbprintCodes", "CXXHash", "ThumbprintScenes", "ThumbprintCoding", "ThumbprintNets",
+        "ThumbprintImages",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
@@ -217,7 +218,8 @@ let package = Package(
     .testTarget(
       name: "ThumbprintCommandsTests",
       dependencies: [
-        "ThumbprintCommands", "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
+        "ThumbprintCommands", "ThumbprintWire", "ThumbprintStorage", "ThumbprintIndex",
+        "ThumbprintCodes",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
@@ -248,7 +250,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "thumbprint", "ThumbprintCommands", "ThumbprintCodes", "ThumbprintCoding",
+        "thumbprint", "thumbprint-coordinator", "thumbprint-shard", "ThumbprintCommands",
+        "ThumbprintCodes", "ThumbprintCoding",
         "ThumbprintNets", "ThumbprintImages",
       ],
       swiftSettings: swiftSettings),
