@@ -152,8 +152,9 @@ let package = Package(
     .target(
       name: "ThumbprintCommands",
       dependencies: [
-        "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "CXXHash",
-        "ThumbprintScenes", "ThumbprintCoding", "ThumbprintNets", "ThumbprintImages",
+        "ThumbprintClient", "ThumbprintWire", "ThumbprintStorage", "ThumbprintIndex",
+        "ThumbprintCodes", "CXXHash", "ThumbprintScenes", "ThumbprintCoding", "ThumbprintNets",
+        "ThumbprintImages",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
@@ -234,7 +235,8 @@ let package = Package(
     .testTarget(
       name: "ThumbprintCommandsTests",
       dependencies: [
-        "ThumbprintCommands", "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "ThumbprintImages",
+        "ThumbprintCommands", "ThumbprintWire", "ThumbprintStorage", "ThumbprintIndex",
+        "ThumbprintCodes", "ThumbprintImages",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),
@@ -265,7 +267,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "thumbprint", "ThumbprintCommands", "ThumbprintCodes", "ThumbprintCoding",
+        "thumbprint", "thumbprint-coordinator", "thumbprint-shard", "ThumbprintCommands",
+        "ThumbprintCodes", "ThumbprintCoding",
         "ThumbprintNets", "ThumbprintImages",
       ],
       swiftSettings: swiftSettings),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ThumbprintCodes
 import ThumbprintStorage
+import ThumbprintWire
 
 // The one place that turns the errors of every layer into an exit status and a line.
 extension CommandError {
@@ -10,6 +11,7 @@ extension CommandError {
     case let error as CommandError: self = error
     case let error as StoreError: self.init(error)
     case let error as CodedDatasetError: self.init(error)
+    case let error as ServiceError: self.init(error)
     default:
       self =
         Self.coding(error) ?? Self.parsing(error)

@@ -6,7 +6,7 @@ public enum ExitStatus: Int32, CaseIterable, Sendable {
   case usage = 64
   /// A file, a dataset or a store is not what it has to be.
   case badData = 65
-  /// What was asked for is in use by another process.
+  /// What was asked for is in use by another process, or a cluster does not answer.
   case unavailable = 69
   /// A defect of this program.
   case internalError = 70

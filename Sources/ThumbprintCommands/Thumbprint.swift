@@ -8,7 +8,8 @@ struct Thumbprint: ParsableCommand {
       abstract: "Finds pictures by 4096-bit codes, and says what it proved.",
       discussion: """
         Codes are kept in a store, a folder of collections: --store DIR, or else the
-        folder that THUMBPRINT_STORE names, or else 'thumbprint-store' right here.
+        folder that THUMBPRINT_STORE names, or else 'thumbprint-store' right here. Or
+        they are kept in a cluster: --coordinator HOST:PORT, or THUMBPRINT_COORDINATOR.
 
         Examples:
           thumbprint bench generate planted --count 20000 --out demo
@@ -31,6 +32,11 @@ struct Thumbprint: ParsableCommand {
           subcommands: [
             StatsCommand.self, VerifyCommand.self, CheckCommand.self, SealCommand.self,
             CompactCommand.self,
+          ]),
+        CommandGroup(
+          name: "Clusters",
+          subcommands: [
+            ClusterGroup.self, RebalanceCommand.self, DrainCommand.self, MoveGroup.self,
           ]),
         CommandGroup(
           name: "Coding",

@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOPosix
 import Synchronization
@@ -230,7 +231,7 @@ enum ConnectionProblem {
     case let error as NIOConnectionError:
       if let dns = error.dnsAError ?? error.dnsAAAAError { return "\(dns)" }
       return error.connectionErrors.first.map { text($0.error) } ?? "no address"
-    case let error as IOError: return error.description
+    case let error as IOError: return String(cString: strerror(error.errnoCode))
     case ChannelError.connectTimeout: return "no answer in time"
     default: return "\(error)"
     }

@@ -57,6 +57,20 @@ import Testing
     try usage("--tables: 3 is not one of 0, 64, 128", "collection", "create", "a", "--tables", "3")
     try usage("--coder: 'A B'", "collection", "create", "a", "--coder", "A B")
     try usage("nothing to delete", "delete", "-c", "a")
+    try usage(
+      "--coordinator: cannot be given together with --store", "query", "-c", "a", "--id", "1",
+      "--store", "s", "--coordinator", "h:1")
+    try usage("--coordinator: 'h' is not HOST:PORT", "stats", "-c", "a", "--coordinator", "h")
+    try usage("--coordinator: this needs a cluster", "cluster", "status")
+    try usage("--coordinator", "check", "-c", "a", "--coordinator", "h:1")
+    try usage("--timeout: 0", "stats", "-c", "a", "--timeout", "0")
+    try usage("--replicas: 8 is not in 1...7", "collection", "create", "a", "--replicas", "8")
+    try usage(
+      "--replicas: a store has one of each shard", "collection", "create", "a", "--replicas", "2")
+    try usage("--watch: 0.0 is not in", "cluster", "status", "--watch", "0")
+    try usage("--bandwidth", "rebalance", "--bandwidth", "fast")
+    try usage("--wait: a dry run moves nothing", "drain", "w", "--dry-run", "--wait")
+    try usage("'W 1'", "drain", "W 1")
     try usage("--count: 0", "bench", "generate", "planted", "--count", "0", "--out", "d")
     try usage(
       "--flipped: 0.6 is not in 0...0.5", "bench", "generate", "planted", "--count", "1",
@@ -66,6 +80,20 @@ import Testing
     #expect(
       try FileManager.default.contentsOfDirectory(atPath: sandbox.folder.path)
         .allSatisfy { $0.hasPrefix(".") })
+  }
+
+  @Test func aVariableCanNameTheCoordinator() throws {
+    let sandbox = try Sandbox()
+    try sandbox.fail(
+      64, "THUMBPRINT_COORDINATOR: 'h' is not HOST:PORT", "collection", "list",
+      environment: ["THUMBPRINT_COORDINATOR": "h"])
+    try sandbox.fail(
+      64, "both THUMBPRINT_STORE and THUMBPRINT_COORDINATOR are set", "collection", "list",
+      environment: ["THUMBPRINT_COORDINATOR": "h:1", "THUMBPRINT_STORE": "s"])
+    // A flag counts before both.
+    try sandbox.fail(
+      64, "there is no store", "collection", "list", "--store", "s",
+      environment: ["THUMBPRINT_COORDINATOR": "h:1", "THUMBPRINT_STORE": "t"])
   }
 
   @Test func kernelsCanBeChosen() throws {

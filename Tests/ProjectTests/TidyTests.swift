@@ -53,8 +53,8 @@ import Testing
     (
       "ThumbprintCommands",
       [
-        "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "ThumbprintCoding",
-        "ThumbprintNets", "ThumbprintImages", "ThumbprintScenes", "CXXHash", "ArgumentParser",
+        "ThumbprintClient", "ThumbprintWire", "ThumbprintStorage", "ThumbprintIndex",
+        "ThumbprintCodes", "ThumbprintCoding", "ThumbprintNets", "ThumbprintImages", "ThumbprintScenes", "CXXHash", "ArgumentParser",
       ]
     ),
     ("thumbprint", ["ThumbprintCommands"]),

@@ -2,6 +2,7 @@ import ArgumentParser
 import ThumbprintCodes
 import ThumbprintIndex
 import ThumbprintStorage
+import ThumbprintWire
 
 struct CollectionCreateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -14,6 +15,8 @@ struct CollectionCreateCommand: ParsableCommand {
       Examples:
         thumbprint collection create photos
         thumbprint collection create photos --shards 4 --tables 64
+        thumbprint collection create photos --shards 8 --replicas 2 \\
+          --coordinator 127.0.0.1:7700
       """)
 
   @Argument(help: "Name of the collection: letters, digits, '-', '_' and '.'.")
@@ -36,11 +39,18 @@ struct CollectionCreateCommand: ParsableCommand {
       valueName: "identity"))
   var coder: String?
 
-  @OptionGroup var store: StoreOptions
+  @Option(
+    help: ArgumentHelp(
+      "With --coordinator: replicas of each shard, on as many workers (default: 1).",
+      valueName: "count"))
+  var replicas: Int?
+
+  @OptionGroup var place: PlaceOptions
   @OptionGroup var output: OutputOptions
 
   mutating func validate() throws {
     try Self.check(shards: shards)
+    if let replicas { try Self.check(replicas: replicas, place) }
     try IndexProfile.check(tables: tables)
     if let coder, CoderIdentity(coder) == nil {
       throw ValidationError(
@@ -56,19 +66,41 @@ struct CollectionCreateCommand: ParsableCommand {
     }
   }
 
+  /// The most that a coordinator lets a shard have; there have to be as many workers.
+  static let replicaCountMax = 7
+
+  static func check(replicas: Int, _ place: PlaceOptions) throws {
+    guard (1...replicaCountMax).contains(replicas) else {
+      throw ValidationError("--replicas: \(replicas) is not in 1...\(replicaCountMax)")
+    }
+    if place.store.store != nil {
+      throw ValidationError("--replicas: a store has one of each shard; this is for a cluster")
+    }
+  }
+
   mutating func run() throws {
-    let info = try store.with(.readWrite) { store in
+    let coder = coder.flatMap { CoderIdentity($0) }
+    if replicas != nil, case .folder = try place.place {
+      throw CommandError.flag(
+        "--replicas", "a store has one of each shard; this is for a cluster",
+        hint: "give --coordinator HOST:PORT")
+    }
+    let report = try place.with(.readWrite) { store in
       try store.createCollection(
-        name, shardCount: shards, profile: IndexProfile(tableCount: tables),
-        coder: coder.flatMap { CoderIdentity($0) })
-      return try store.collection(name).info
+        name, shardCount: shards, profile: IndexProfile(tableCount: tables), coder: coder)
+      return CollectionReport(try store.collection(name).info)
+    } cluster: { session in
+      CollectionReport(
+        try session.run(
+          CreateCollection(
+            collection: name, shardCount: shards, replicationFactor: replicas ?? 1,
+            tableCount: tables, coder: coder)))
     }
-    if output.json {
-      try Console.write(json: CollectionReport(info))
-    } else {
-      try Console.write(
-        "created collection '\(name)' with \(Text.count(shards, "shard")) in \(store.path)\n")
-    }
+    if output.json { return try Console.write(json: report) }
+    let copies = report.replicas.map { " of \(Text.count($0, "replica"))" } ?? ""
+    try Console.write(
+      "created collection '\(name)' with \(Text.count(shards, "shard"))\(copies) in "
+        + "\(try place.name)\n")
   }
 }
 

@@ -6,5 +6,6 @@ struct CollectionGroup: ParsableCommand {
     abstract: "Make, list and drop collections.",
     subcommands: [
       CollectionCreateCommand.self, CollectionListCommand.self, CollectionDropCommand.self,
+      CollectionReplicasCommand.self,
     ])
 }

@@ -1,63 +1,48 @@
 import ArgumentParser
-import Foundation
-import ThumbprintCodes
-import ThumbprintIndex
 import ThumbprintStorage
+import ThumbprintWire
 
 struct CollectionListCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list",
-    abstract: "Show the collections of a store.",
+    abstract: "Show the collections of a store or a cluster.",
     discussion: """
       Examples:
         thumbprint collection list
+        thumbprint collection list --coordinator 127.0.0.1:7700
         thumbprint collection list --json
       """)
 
-  @OptionGroup var store: StoreOptions
+  @OptionGroup var place: PlaceOptions
   @OptionGroup var output: OutputOptions
 
   mutating func run() throws {
-    let reports = try store.with(.readOnly) { try $0.collections() }
-      .map(CollectionReport.init).sorted { $0.name < $1.name }
+    let reports = try place.with(.readOnly) { store in
+      try store.collections().map { CollectionReport($0) }
+    } cluster: { session in
+      try session.run(ListCollections()).map { CollectionReport($0) }
+    }.sorted { $0.name < $1.name }
     if output.json { return try Console.write(json: reports) }
     guard !reports.isEmpty else {
-      return output.log.note("no collections in \(store.path)")
+      let name = try place.name
+      return output.log.note("no collections in \(name)")
     }
-    var table = TextTable([
+    var columns: [(heading: String, alignment: TextTable.Alignment)] = [
       ("name", .left), ("records", .right), ("shards", .right), ("coder", .left),
       ("created", .left),
-    ])
+    ]
+    let hasReplicas = reports.contains { $0.replicas != nil }
+    if hasReplicas { columns.insert(("replicas", .right), at: 3) }
+    var table = TextTable(columns)
     for report in reports {
       if let damage = report.damage { output.log.note("\(report.name): \(damage)") }
-      table.append([
+      var cells = [
         report.name, Text.grouped(report.records), Text.grouped(report.shards),
         report.coder ?? "-", report.created,
-      ])
+      ]
+      if hasReplicas { cells.insert(report.replicas.map(String.init) ?? "-", at: 3) }
+      table.append(cells)
     }
     try Console.write(table.text)
-  }
-}
-
-/// A collection as `--json` shows it.
-struct CollectionReport: Encodable {
-  var name: String
-  var shards: Int
-  var records: Int
-  var coder: String?
-  var tables: Int
-  /// ISO 8601, UTC.
-  var created: String
-  /// Why it cannot be used, if so; counts are zero then.
-  var damage: String?
-
-  init(_ info: CollectionInfo) {
-    name = info.name
-    shards = info.shardCount
-    records = info.recordCount
-    coder = info.coder?.name
-    tables = info.profile.tableCount
-    damage = info.damage?.description
-    created = Date(timeIntervalSince1970: Double(info.created)).formatted(.iso8601)
   }
 }

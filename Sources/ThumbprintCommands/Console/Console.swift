@@ -12,15 +12,23 @@ enum Console {
 
   /// Writes a result as one JSON document and a newline to standard output. Keys are sorted.
   static func write(json value: some Encodable) throws {
+    try write(try text(json: value))
+  }
+
+  /// A result as ``write(json:)`` shows it.
+  static func text(json value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try write(String(decoding: encoder.encode(value), as: UTF8.self) + "\n")
+    return String(decoding: try encoder.encode(value), as: UTF8.self) + "\n"
   }
 
   /// Tells the user something on standard error, as well as that goes.
   static func note(_ text: String, newline: Bool = true) {
     try? write(newline ? text + "\n" : text, to: STDERR_FILENO)
   }
+
+  /// Whether standard output is a terminal.
+  static var isOutputTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
   /// Whether standard error is a terminal, which can redraw a line.
   static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }

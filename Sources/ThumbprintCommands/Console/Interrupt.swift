@@ -10,6 +10,14 @@ enum Interrupt {
   /// Whether the user has asked to stop since ``watch()``.
   static var isRequested: Bool { requested.load(ordering: .relaxed) }
 
+  /// Waits so many seconds, or until the user asks to stop.
+  static func sleep(_ seconds: Double) {
+    let end = Progress.now + seconds
+    while !isRequested, Progress.now < end {
+      usleep(UInt32(min(0.05, max(0, end - Progress.now)) * 1e6))
+    }
+  }
+
   /// Starts watching, for as long as the returned value lives.
   static func watch() -> Watch { Watch() }
 

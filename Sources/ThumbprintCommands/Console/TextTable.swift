@@ -16,11 +16,15 @@ package struct TextTable {
 
   package var isEmpty: Bool { rows.isEmpty }
 
-  /// - Parameter cells: One for each column, shown as they are but for control characters.
+  /// The most characters of a cell.
+  package static let cellCountMax = 120
+
+  /// - Parameter cells: One for each column, shown as they are but for control characters and for
+  ///   the middle of what is too long.
   package mutating func append(_ cells: [String]) {
     precondition(
       cells.count == headings.count, "\(cells.count) cells for \(headings.count) columns")
-    rows.append(cells.map(Text.printable))
+    rows.append(cells.map { Text.printable(Text.cut($0, to: Self.cellCountMax)) })
   }
 
   /// The table, each line ended by a newline and without blanks before it.

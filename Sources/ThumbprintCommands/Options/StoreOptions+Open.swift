@@ -26,10 +26,3 @@ extension LocalStore {
     }
   }
 }
-
-extension CollectionOptions {
-  /// Calls `body` with the open collection, and closes its store whatever happens.
-  func with<R>(_ access: StoreAccess, _ body: (LocalCollection) throws -> R) throws -> R {
-    try store.with(access) { try body($0.named(name, flag: "--collection")) }
-  }
-}

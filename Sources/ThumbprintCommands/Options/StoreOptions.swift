@@ -20,18 +20,12 @@ struct StoreOptions: ParsableArguments {
   }
 
   var path: String {
-    if let store { return store }
-    let named = ProcessInfo.processInfo.environment[Self.variable] ?? ""
-    return named.isEmpty ? Self.standard : named
+    store ?? Self.named ?? Self.standard
   }
-}
 
-/// Which collection.
-struct CollectionOptions: ParsableArguments {
-  @Option(
-    name: [.customLong("collection"), .customShort("c")],
-    help: ArgumentHelp("Name of the collection.", valueName: "name"))
-  var name: String
-
-  @OptionGroup var store: StoreOptions
+  /// What the variable says; `nil` if it is not set, or empty.
+  static var named: String? {
+    let text = ProcessInfo.processInfo.environment[variable] ?? ""
+    return text.isEmpty ? nil : text
+  }
 }

@@ -8,7 +8,7 @@ struct DeleteCommand: ParsableCommand {
     abstract: "Delete records by their ids.",
     discussion: """
       Ids without a record are counted, not refused. The deletion is on the disk when
-      the command ends.
+      the command ends; in a cluster on the disks of all replicas in sync.
 
       Examples:
         thumbprint delete --collection photos 17 18
@@ -38,10 +38,10 @@ struct DeleteCommand: ParsableCommand {
     var report = DeletionReport(deleted: 0, absent: 0)
     try collection.with(.readWrite) { collection in
       for start in stride(from: 0, to: all.count, by: Self.batchCount) {
-        let receipt = try collection.delete(
+        let counts = try collection.delete(
           Array(all[start..<min(start + Self.batchCount, all.count)]))
-        report.deleted += receipt.deleted
-        report.absent += receipt.absent
+        report.deleted += counts.deleted
+        report.absent += counts.absent
       }
     }
     if output.json { return try Console.write(json: report) }

@@ -8,7 +8,8 @@ struct ExportCommand: ParsableCommand {
     abstract: "Write all records of a collection as a coded dataset.",
     discussion: """
       The folder must not exist yet; it gets its name when everything is on the disk.
-      Records are in the order of their ids.
+      Records are in the order of their ids. Of a cluster, what is written meanwhile
+      may or may not be among them.
 
       Examples:
         thumbprint export backup --collection photos
@@ -25,11 +26,12 @@ struct ExportCommand: ParsableCommand {
     let watch = Interrupt.watch()
     defer { withExtendedLifetime(watch) {} }
     let report = try collection.with(.readOnly) { collection in
-      let info = try collection.info
+      let info = try collection.report()
       let writer = try CodedDatasetWriter(
-        path: dataset, coder: info.coder, createdBy: "thumbprint \(ThumbprintVersion.number)")
+        path: dataset, coder: info.coder.flatMap(CoderIdentity.init),
+        createdBy: "thumbprint \(ThumbprintVersion.number)")
       let progress = Progress(
-        "export", total: info.recordCount, noun: "records", quiet: output.log.quiet)
+        "export", total: info.records, noun: "records", quiet: output.log.quiet)
       defer { progress.finish() }
       try collection.forEachRecord { record in
         if Interrupt.isRequested {

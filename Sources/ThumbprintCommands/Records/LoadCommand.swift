@@ -16,6 +16,7 @@ struct LoadCommand: ParsableCommand {
       Examples:
         thumbprint load demo --collection photos
         thumbprint load codes.npy --collection photos --json
+        thumbprint load demo --collection photos --coordinator 127.0.0.1:7700
       """)
 
   @Argument(help: ArgumentHelp("What to load.", valueName: "dataset"), completion: .file())
@@ -36,12 +37,9 @@ struct LoadCommand: ParsableCommand {
       output.log.detail(
         "load: \(Text.count(source.count, "record")) of \(dataset) into '\(collection.name)'")
       defer { progress.finish() }
-      return try collection.load(
-        source,
-        options: LoadOptions(threadCount: threads.count, isCancelled: { Interrupt.isRequested })
-      ) {
-        durableCount = $0.doneCount
-        progress.moved(to: $0)
+      return try collection.load(source, threadCount: threads.count) { count, phase in
+        durableCount = count
+        progress.moved(to: count, phase: phase)
       }
     }
     let result = LoadResult(

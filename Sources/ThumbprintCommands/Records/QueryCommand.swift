@@ -16,6 +16,7 @@ struct QueryCommand: ParsableCommand {
         thumbprint query --collection photos --codes queries.npy --row 0 --explain
         thumbprint query --collection photos --codes queries.npy -k 10 --out answers
         thumbprint query --collection photos --id 17 --within 400 --promise exact
+        thumbprint query --coordinator 127.0.0.1:7700 -c photos --id 17 --explain
       """)
 
   @OptionGroup var collection: CollectionOptions
@@ -35,8 +36,12 @@ struct QueryCommand: ParsableCommand {
 
   @OptionGroup var threads: ThreadOptions
 
-  @Flag(help: "Show all of the certificate of each answer.")
+  @Flag(help: "Show all of the certificate of each answer, and each shard of a cluster.")
   var explain = false
+
+  @Flag(
+    help: "With --coordinator: answer even if some shards cannot be searched, and say which.")
+  var allowPartial = false
 
   @OptionGroup var output: OutputOptions
 
@@ -46,6 +51,9 @@ struct QueryCommand: ParsableCommand {
         codes.codes == nil
           ? "nothing to look for: give --codes FILE or --id N"
           : "--id: cannot be given together with --codes")
+    }
+    if allowPartial, collection.place.store.store != nil {
+      throw ValidationError("--allow-partial: a store is searched as a whole, or not at all")
     }
     if out != nil {
       if search.within != nil {
@@ -61,7 +69,7 @@ struct QueryCommand: ParsableCommand {
     let codes = try codes.open(metric: terms.metric)
     try collection.with(.readOnly) { collection in
       let source = try codes.map(QuerySource.rows) ?? recordSource(in: collection)
-      try source.requireCoder(of: collection.info)
+      try source.requireCoder(of: collection)
       if let out {
         try writeArrays(of: source, terms: terms, from: collection, to: out)
       } else {
@@ -70,7 +78,11 @@ struct QueryCommand: ParsableCommand {
     }
   }
 
-  private func recordSource(in collection: LocalCollection) throws -> QuerySource {
+  private var searchRun: SearchRun {
+    SearchRun(threadCount: threads.count, allowsPartial: allowPartial)
+  }
+
+  private func recordSource(in collection: any CollectionHandle) throws -> QuerySource {
     guard let id else { preconditionFailure("validate() lets no query pass without a code") }
     guard let record = try collection.records([ItemID(id)]).first.flatMap(\.self) else {
       throw CommandError.flag("--id", "no record with id \(id) in '\(self.collection.name)'")
@@ -80,7 +92,7 @@ struct QueryCommand: ParsableCommand {
 
   /// Answers everything, then prints it as a table or JSON.
   private func show(
-    _ source: QuerySource, terms: SearchTerms, from collection: LocalCollection
+    _ source: QuerySource, terms: SearchTerms, from collection: any CollectionHandle
   ) throws {
     guard source.count <= Self.shownCountMax else {
       throw CommandError.flag(
@@ -91,22 +103,14 @@ struct QueryCommand: ParsableCommand {
     }
     let start = Progress.now
     let queries = (0..<source.count).map { source.query($0, terms: terms) }
-    let answers =
-      queries.count == 1
-      ? [try collection.search(queries[0])]
-      : try collection.search(batch: queries, threadCount: threads.count)
-    let seconds = Progress.now - start
-    var names: [ItemID: String] = [:]
-    for answer in answers {
-      let ids = answer.matches.map(\.id).filter { names[$0] == nil }
-      for record in try collection.records(ids) {
-        if let record, let name = record.name { names[record.id] = name }
-      }
-    }
+    var run = searchRun
+    run.wantsNames = true
+    let outcome = try collection.search(queries, run)
     let results = QueryResults(
-      source: source, terms: terms, answers: answers, names: names, seconds: seconds)
+      source: source, terms: terms, outcome: outcome, seconds: Progress.now - start)
     if output.json {
-      try Console.write(json: results.report(collection: self.collection.name))
+      try Console.write(
+        json: results.report(collection: self.collection.name, explain: explain))
     } else {
       try Console.write(results.text(explain: explain))
     }
@@ -115,7 +119,7 @@ struct QueryCommand: ParsableCommand {
   /// Answers in batches, each written as soon as it is there, so that any number of queries
   /// takes bounded memory.
   private func writeArrays(
-    of source: QuerySource, terms: SearchTerms, from collection: LocalCollection,
+    of source: QuerySource, terms: SearchTerms, from collection: any CollectionHandle,
     to folder: String
   ) throws {
     guard case .nearest(let k) = terms.extent else {
@@ -126,15 +130,17 @@ struct QueryCommand: ParsableCommand {
       "query", total: source.count, noun: "queries", quiet: output.log.quiet)
     let watch = Interrupt.watch()
     defer { withExtendedLifetime(watch) {} }
+    var missing: Set<Int> = []
     for start in stride(from: 0, to: source.count, by: Self.batchCount) {
       if Interrupt.isRequested {
         progress.finish()
         throw CommandError(.interrupted, "nothing was written to '\(folder)'")
       }
       let end = min(start + Self.batchCount, source.count)
-      let answers = try collection.search(
-        batch: (start..<end).map { source.query($0, terms: terms) }, threadCount: threads.count)
-      for answer in answers { try arrays.append(answer.matches) }
+      let outcome = try collection.search(
+        (start..<end).map { source.query($0, terms: terms) }, searchRun)
+      for answer in outcome.answers { try arrays.append(answer.matches) }
+      for shard in outcome.shards where shard.failure != nil { missing.insert(shard.shard) }
       progress.moved(to: end)
     }
     try arrays.finish()
@@ -142,6 +148,9 @@ struct QueryCommand: ParsableCommand {
     output.log.note(
       "answered \(Text.count(source.count, "query", plural: "queries")) in "
         + "\(Text.duration(progress.elapsed)): \(folder)/ids.npy, \(folder)/distances.npy")
+    if !missing.isEmpty {
+      output.log.note("partial: not searched: \(QueryResults.list(missing.sorted()))")
+    }
   }
 
   /// The most queries whose answers are shown; more go into arrays.

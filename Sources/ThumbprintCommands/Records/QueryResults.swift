@@ -5,10 +5,12 @@ import ThumbprintIndex
 struct QueryResults {
   var source: QuerySource
   var terms: SearchTerms
-  var answers: [SearchAnswer]
-  var names: [ItemID: String]
+  var outcome: SearchOutcome
   /// What answering all of them took.
   var seconds: Double
+
+  private var answers: [SearchAnswer] { outcome.answers }
+  private var names: [ItemID: String] { outcome.names }
 
   /// A table of all answers, then what was proved.
   func text(explain: Bool) -> String {
@@ -38,8 +40,36 @@ struct QueryResults {
           answer.certificate, seconds: answers.count == 1 ? seconds : nil)
         text += lines.joined(separator: "\n") + "\n"
       }
+      if !outcome.shards.isEmpty { text += shardTable }
+    }
+    let missing = outcome.shards.filter { $0.failure != nil }
+    if !missing.isEmpty {
+      text += "partial: not searched: \(Self.list(missing.map(\.shard)))"
+      text += " (\(missing[0].failure ?? "")); nothing is proved about their records\n"
     }
     return text
+  }
+
+  /// "shards 1, 3 and 12 more"
+  static func list(_ shards: [Int]) -> String {
+    let shown = shards.prefix(8).map(String.init).joined(separator: ", ")
+    let rest = shards.count > 8 ? " and \(Text.grouped(shards.count - 8)) more" : ""
+    return (shards.count == 1 ? "shard " : "shards ") + shown + rest
+  }
+
+  private var shardTable: String {
+    var table = TextTable([
+      ("shard", .right), ("waited", .right), ("searched", .right), ("position", .left),
+      ("state", .left),
+    ])
+    for shard in outcome.shards {
+      table.append([
+        String(shard.shard), Text.duration(shard.waitedMilliseconds / 1000),
+        Text.duration(shard.searchedMilliseconds / 1000), shard.position,
+        shard.failure.map { "not searched: \($0)" } ?? "searched",
+      ])
+    }
+    return table.text
   }
 
   private var limitText: String {
@@ -65,8 +95,9 @@ struct QueryResults {
       + CertificateText.sentence(all, promise: terms.promise)
   }
 
-  func report(collection: String) -> QueryReport {
-    QueryReport(
+  func report(collection: String, explain: Bool) -> QueryReport {
+    let isPartial = outcome.shards.contains { $0.failure != nil }
+    return QueryReport(
       collection: collection, promise: terms.promise.flag, metric: terms.metric.rawValue,
       milliseconds: seconds * 1000,
       queries: answers.enumerated().map { number, answer in
@@ -78,7 +109,7 @@ struct QueryResults {
         query.row = source.row(of: number)
         if case .record(let record) = source { query.id = record.id }
         return query
-      })
+      }, shards: explain || isPartial ? outcome.shards : nil)
   }
 }
 
@@ -104,6 +135,8 @@ struct QueryReport: Encodable {
   /// For all queries together.
   var milliseconds: Double
   var queries: [Query]
+  /// Of a cluster: what became of each shard, when `--explain` asks or one is missing.
+  var shards: [ShardOutcome]?
 }
 
 /// A certificate as `--json` shows it; the fields are those of ``SearchCertificate``.

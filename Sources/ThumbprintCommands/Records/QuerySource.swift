@@ -1,7 +1,6 @@
 import ArgumentParser
 import ThumbprintCodes
 import ThumbprintIndex
-import ThumbprintStorage
 
 /// Codes to look for, from a file or folder.
 struct QueryCodeOptions: ParsableArguments {
@@ -80,9 +79,9 @@ enum QuerySource {
 
   /// Refuses codes that were made by another coder than those of the collection: their
   /// distances would mean nothing.
-  func requireCoder(of collection: CollectionInfo) throws {
-    guard case .rows(let rows) = self, let ours = rows.dataset.coder,
-      let theirs = collection.coder, ours != theirs
+  func requireCoder(of collection: any CollectionHandle) throws {
+    guard case .rows(let rows) = self, let ours = rows.dataset.coder?.name,
+      let theirs = try collection.report().coder, ours != theirs
     else { return }
     throw CommandError(
       .badData,

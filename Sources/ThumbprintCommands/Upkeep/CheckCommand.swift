@@ -8,14 +8,15 @@ struct CheckCommand: ParsableCommand {
     abstract: "Read everything in a collection and check it.",
     discussion: """
       Checks checksums, counts, and the digest against the records. Ends with status
-      65 and says where when something is damaged.
+      65 and says where when something is damaged. Reads files, so it is for a store;
+      the workers of a cluster check what they copy and what they read.
 
       Examples:
         thumbprint check --collection photos
         thumbprint check --collection photos --json
       """)
 
-  @OptionGroup var collection: CollectionOptions
+  @OptionGroup var collection: StoredCollectionOptions
   @OptionGroup var output: OutputOptions
 
   mutating func run() throws {

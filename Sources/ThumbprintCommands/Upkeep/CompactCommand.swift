@@ -6,12 +6,15 @@ struct CompactCommand: ParsableCommand {
     commandName: "compact",
     abstract: "Take back the room of deleted and replaced records.",
     discussion: """
+      Works on files, so it is for a store; the workers of a cluster do it by
+      themselves.
+
       Examples:
         thumbprint compact --collection photos
         thumbprint compact --collection photos --json
       """)
 
-  @OptionGroup var collection: CollectionOptions
+  @OptionGroup var collection: StoredCollectionOptions
   @OptionGroup var output: OutputOptions
 
   mutating func run() throws {

@@ -7,13 +7,15 @@ struct SealCommand: ParsableCommand {
     abstract: "Index the records that are not indexed yet.",
     discussion: """
       Loading does this by itself. Recent records are found without it, only slower.
+      Works on files, so it is for a store; the workers of a cluster do it by
+      themselves.
 
       Examples:
         thumbprint seal --collection photos
         thumbprint seal --collection photos --json
       """)
 
-  @OptionGroup var collection: CollectionOptions
+  @OptionGroup var collection: StoredCollectionOptions
   @OptionGroup var output: OutputOptions
 
   mutating func run() throws {

@@ -34,7 +34,7 @@ struct UpkeepResult: Encodable {
 
   /// Does the work, and notes what the collection has before and after.
   init(
-    of options: CollectionOptions, _ work: (LocalCollection) throws -> Void
+    of options: StoredCollectionOptions, _ work: (LocalCollection) throws -> Void
   ) throws {
     (seconds, before, after) = try options.with(.readWrite) { collection in
       let before = try collection.stats()

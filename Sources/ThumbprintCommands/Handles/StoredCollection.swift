@@ -1,0 +1,63 @@
+import ThumbprintCodes
+import ThumbprintIndex
+import ThumbprintStorage
+
+/// A collection of a store in this process.
+struct StoredCollection: CollectionHandle {
+  let collection: LocalCollection
+
+  init(_ collection: LocalCollection) { self.collection = collection }
+
+  var name: String { collection.name }
+
+  func report() throws -> CollectionReport { CollectionReport(try collection.info) }
+
+  func search(_ queries: [SearchQuery], _ run: SearchRun) throws -> SearchOutcome {
+    var outcome = SearchOutcome()
+    outcome.answers =
+      queries.count == 1
+      ? [try collection.search(queries[0])]
+      : try collection.search(batch: queries, threadCount: run.threadCount)
+    guard run.wantsNames else { return outcome }
+    for answer in outcome.answers {
+      let ids = answer.matches.map(\.id).filter { outcome.names[$0] == nil }
+      for record in try collection.records(ids) {
+        if let record, let name = record.name { outcome.names[record.id] = name }
+      }
+    }
+    return outcome
+  }
+
+  func records(_ ids: [ItemID]) throws -> [Record?] { try collection.records(ids) }
+
+  func forEachRecord(_ body: (Record) throws -> Void) throws {
+    try collection.forEachRecord(body)
+  }
+
+  func delete(_ ids: [ItemID]) throws -> (deleted: Int, absent: Int) {
+    let receipt = try collection.delete(ids)
+    return (receipt.deleted, receipt.absent)
+  }
+
+  func load(
+    _ dataset: CodedDataset, threadCount: Int, progress: (Int, String?) -> Void
+  ) throws -> LoadReport {
+    let options = LoadOptions(threadCount: threadCount, isCancelled: { Interrupt.isRequested })
+    return try collection.load(dataset, options: options) {
+      progress($0.doneCount, $0.phase == .sealing ? "indexing" : nil)
+    }
+  }
+
+  func stats() throws -> StatsReport { StatsReport(try collection.stats()) }
+
+  func fullScan(_ queries: [SearchQuery], each: (Int) -> Void) throws -> FullScan {
+    var scan = FullScan()
+    for query in queries {
+      let watch = Stopwatch()
+      scan.matches.append(try collection.fullScan(query))
+      scan.nanoseconds.append(watch.nanoseconds)
+      each(scan.matches.count)
+    }
+    return scan
+  }
+}
