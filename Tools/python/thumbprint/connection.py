@@ -86,7 +86,7 @@ class Connection:
             raise error(
                 3, f"a request of {len(body)} bytes; {self._peer} takes {self.body_byte_count_max}"
             )
-        self._pump(lambda: len(self._awaited) < self._request_count_max, until)
+        self._pump(self._has_room, until)
         trace_id = secrets.randbits(64)
         with self._sending:
             with self._turn:
@@ -101,6 +101,9 @@ class Connection:
                 self._fail(cause)
                 raise
         return request_id
+
+    def _has_room(self) -> bool:
+        return len(self._awaited) - len(self._answers) < self._request_count_max
 
     def receive(self, request_id: int, until: float) -> Frame:
         """The answer to a request. Raises what it says if it is an error.
