@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import messages
 from .admin import CollectionInfo, CollectionStats, from_json
 from .errors import NotFoundError, TooLargeError, malformed
-from .frames import FrameType
+from .frames import Frame, FrameType
 from .limits import (
     CODER_BYTE_COUNT_MAX,
     COMBINED_BIT_COUNT,
@@ -249,48 +250,38 @@ class Collection:
 
         def ask(info: CollectionInfo) -> Iterator[tuple[int, SearchReply]]:
             nonlocal done
-            ranges = [
-                (start, min(start + step, len(queries)))
-                for start in range(done, len(queries), step)
-            ]
-            for start, reply in self._search_ranges(info, queries, terms, ranges, timeout):
-                done = start + len(reply.offsets) - 1
+            collection, coder = bytes_of_identity(info.id), self._coder_bytes()
+
+            def request(start: int, end: int) -> Request:
+                body = messages.encode_search(
+                    collection, terms, coder, end - start, queries.data(start, end)
+                )
+                return self._client.request(FrameType.SEARCH, body, timeout=timeout)
+
+            for start, end, frame in self._in_pieces(done, len(queries), step, request):
+                reply = messages.decode_search_reply(frame.body, end - start, terms)
+                done = end
                 yield start, reply
 
         return self._again_if_made_anew(ask)
 
-    def _search_ranges(
-        self,
-        info: CollectionInfo,
-        queries: _Queries,
-        terms: SearchTerms,
-        ranges: Sequence[tuple[int, int]],
-        timeout: float | None,
-    ) -> Iterator[tuple[int, SearchReply]]:
-        def request(start: int, end: int) -> Request:
-            body = messages.encode_search(
-                bytes_of_identity(info.id),
-                terms,
-                self._coder_bytes(),
-                end - start,
-                queries.data(start, end),
-            )
-            return self._client.request(FrameType.SEARCH, body, timeout=timeout, note=(start, end))
-
-        remaining = list(ranges)
+    def _in_pieces(
+        self, first: int, last: int, step: int, request: Callable[[int, int], Request]
+    ) -> Iterator[tuple[int, int, Frame]]:
+        """Asks for a range piece by piece; for half of one whose answer would be too large."""
+        remaining = deque((start, min(start + step, last)) for start in range(first, last, step))
         while remaining:
-            replies = self._client.ask_all(request(*each) for each in list(remaining))
+            replies = self._client.ask_all(request(*each) for each in tuple(remaining))
             try:
-                for asked, frame in replies:
-                    start, end = asked.note
-                    yield start, messages.decode_search_reply(frame.body, end - start, terms)
-                    remaining.pop(0)
+                for _, frame in replies:
+                    yield (*remaining[0], frame)
+                    remaining.popleft()
             except TooLargeError:
-                start, end = remaining.pop(0)
+                start, end = remaining.popleft()
                 if end - start == 1:
                     raise
                 middle = (start + end) // 2
-                remaining[:0] = [(start, middle), (middle, end)]
+                remaining.extendleft([(middle, end), (start, middle)])
 
     # ---- Records
 
@@ -367,22 +358,18 @@ class Collection:
         done = 0
         found = [_empty(parts)]
 
-        def ask(info: CollectionInfo) -> Iterator[Records]:
-            requests = (
-                self._client.request(
-                    FrameType.FETCH,
-                    messages.encode_fetch(
-                        bytes_of_identity(info.id), wanted[start : start + _ROWS_AT_ONCE], parts
-                    ),
-                    timeout=timeout,
-                )
-                for start in range(done, len(wanted), _ROWS_AT_ONCE)
-            )
-            for _, frame in self._client.ask_all(requests, window=2):
-                yield _completed(messages.decode_fetch_reply(frame.body), parts)
+        def ask(info: CollectionInfo) -> Iterator[tuple[int, Records]]:
+            collection = bytes_of_identity(info.id)
 
-        for records in self._again_if_made_anew(ask):
-            done += _ROWS_AT_ONCE
+            def request(start: int, end: int) -> Request:
+                body = messages.encode_fetch(collection, wanted[start:end], parts)
+                return self._client.request(FrameType.FETCH, body, timeout=timeout)
+
+            for _, end, frame in self._in_pieces(done, len(wanted), _ROWS_AT_ONCE, request):
+                yield end, _completed(messages.decode_fetch_reply(frame.body), parts)
+
+        for end, records in self._again_if_made_anew(ask):
+            done = end
             found.append(records)
         return concatenate(found)
 

@@ -57,7 +57,8 @@ class Dataset:
 
 
 def read_dataset(path: AnyPath) -> Dataset:
-    """Opens a folder of arrays. Raises `DatasetError` for one that breaks the rules of the page.
+    """Opens a folder of arrays. Raises `DatasetError` for one that breaks the rules of the page,
+    and `OSError` when the system cannot read it.
 
     Headers of arrays are read by NumPy, which takes some that `thumbprint` refuses.
     """
@@ -203,7 +204,6 @@ def _description(path: Path) -> dict[str, Any] | None:
     return description
 
 
-_NO_ARRAY = (ValueError, EOFError, SyntaxError, OverflowError, RecursionError, MemoryError)
 _HEADER_BYTE_COUNT_MAX = 65_536 + 12
 
 
@@ -212,7 +212,10 @@ def _array(path: Path, row: tuple[int, ...], element: type[Any]) -> NDArray[Any]
         array = _mapped(path)
     except FileNotFoundError:
         return None
-    except _NO_ARRAY as cause:
+    except OSError:
+        raise
+    except Exception as cause:
+        # NumPy says in many ways that a header is damaged.
         raise DatasetError(f"{path}: no array that can be read: {cause}") from None
     if array.ndim != 1 + len(row) or array.shape[1:] != row:
         raise DatasetError(f"{path}: shape {array.shape}, not ({', '.join(['n', *map(str, row)])})")
@@ -233,7 +236,7 @@ def _mapped(path: Path) -> NDArray[Any]:
     byte_count = path.stat().st_size
     try:
         array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
-    except _NO_ARRAY:
+    except Exception:
         if byte_count > _HEADER_BYTE_COUNT_MAX:
             raise
         array = np.load(path, allow_pickle=False)

@@ -16,6 +16,7 @@ from .frames import VERSION, Frame
 from .limits import (
     CODER_BYTE_COUNT_MAX,
     ERROR_TEXT_BYTE_COUNT_MAX,
+    ID_COUNT_MAX,
     MATCH_COUNT_MAX,
     PROGRAM_BYTE_COUNT_MAX,
     QUERY_COUNT_MAX,
@@ -281,7 +282,7 @@ def encode_fetch(collection: bytes, ids: NDArray[np.uint64], parts: Parts) -> by
 def decode_fetch_reply(body: bytes | bytearray) -> Records:
     """The records that there are."""
     cursor = Cursor(body, "fetch reply")
-    rows = decode_rows(cursor, ROW_COUNT_MAX)
+    rows = decode_rows(cursor, ID_COUNT_MAX)
     cursor.end()
     return rows
 

@@ -235,12 +235,15 @@ def shards_of(ids: NDArray[np.uint64], shard_count: int) -> NDArray[np.uint16]:
 
 def as_ids(ids: ArrayLike, name: str = "ids") -> NDArray[np.uint64]:
     """An array of ids, shape (n,). Raises `TypeError` or `ValueError` for anything else."""
-    array = np.asarray(ids)
+    # Of a list that mixes numbers above and below 2⁶³ NumPy would make floats.
+    array = np.asarray(ids) if hasattr(ids, "__array__") else np.asarray(ids, dtype=object)
     if array.size == 0:
         array = array.astype(np.uint64).reshape(-1)
-    if array.dtype == object and all(isinstance(each, int) for each in array.flat):
-        # NumPy makes objects of Python numbers above 2⁶³ that are mixed with others.
-        if not all(0 <= each < 2**64 for each in array.flat):
+    if array.dtype == object:
+        numbers = array.ravel().tolist()
+        if not all(isinstance(each, (int, np.integer)) for each in numbers):
+            raise TypeError(f"{name}: one is not a whole number")
+        if not all(0 <= each < 2**64 for each in numbers):
             raise ValueError(f"{name}: one is not from 0 to 2⁶⁴ − 1")
         array = array.astype(np.uint64)
     if array.dtype.kind not in "iu":
