@@ -1,0 +1,88 @@
+"""Thumbprint for Python: search, load and look after a cluster.
+
+import thumbprint
+
+with thumbprint.Client("127.0.0.1") as client:
+    distances, ids = client.collection("photos").search(codes, k=10)
+"""
+
+from .admin import (
+    ClusterStatus,
+    CollectionInfo,
+    CollectionStats,
+    MoveStatus,
+    Plan,
+    PlanStep,
+    Position,
+    ReplicaStatus,
+    ShardStats,
+    ShardStatus,
+    WorkerStatus,
+)
+from .client import Client
+from .collection import NO_DISTANCE, NO_ID, Answer, Collection, DeleteReceipt, LoadReceipt
+from .dataset import Dataset, DatasetError, read_dataset, write_dataset
+from .errors import (
+    BusyError,
+    CancelledError,
+    CoderMismatchError,
+    ConflictError,
+    DeadlineError,
+    DisconnectedError,
+    ExistsError,
+    InvalidError,
+    NotFoundError,
+    ProtocolError,
+    RefusedError,
+    StorageError,
+    ThumbprintError,
+    TooLargeError,
+    UnavailableError,
+)
+from .messages import Certificate
+from .records import Parts, Records
+from .version import __version__
+
+__all__ = [
+    "NO_DISTANCE",
+    "NO_ID",
+    "Answer",
+    "BusyError",
+    "CancelledError",
+    "Certificate",
+    "Client",
+    "ClusterStatus",
+    "CoderMismatchError",
+    "Collection",
+    "CollectionInfo",
+    "CollectionStats",
+    "ConflictError",
+    "Dataset",
+    "DatasetError",
+    "DeadlineError",
+    "DeleteReceipt",
+    "DisconnectedError",
+    "ExistsError",
+    "InvalidError",
+    "LoadReceipt",
+    "MoveStatus",
+    "NotFoundError",
+    "Parts",
+    "Plan",
+    "PlanStep",
+    "Position",
+    "ProtocolError",
+    "Records",
+    "RefusedError",
+    "ReplicaStatus",
+    "ShardStats",
+    "ShardStatus",
+    "StorageError",
+    "ThumbprintError",
+    "TooLargeError",
+    "UnavailableError",
+    "WorkerStatus",
+    "__version__",
+    "read_dataset",
+    "write_dataset",
+]

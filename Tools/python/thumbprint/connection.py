@@ -1,0 +1,303 @@
+"""One connection: a handshake, then requests whose answers come in any order."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import math
+import secrets
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+from . import messages
+from .errors import ThumbprintError, error, malformed
+from .frames import Frame, FrameDecoder, FrameType, encode_frame
+from .limits import (
+    BODY_BYTE_COUNT_MAX,
+    DEADLINE_MILLISECONDS_MAX,
+    HANDSHAKE_BYTE_COUNT_MAX,
+    REQUEST_COUNT_MAX,
+)
+
+GRACE = 0.25
+"""Seconds that an answer may come after the deadline that was sent with its request."""
+
+_POLL_SECONDS = 0.05
+
+
+def seconds_left(until: float) -> float:
+    """Seconds until a reading of the monotonic clock, at least 0."""
+    return max(0.0, until - time.monotonic())
+
+
+class Connection:
+    """A connection to a coordinator, for any number of threads.
+
+    There is no thread of its own: of the threads that wait for answers, one reads for all. A
+    thread that cannot send because the other side does not read takes in answers meanwhile, so
+    that two full buffers never wait for each other.
+    """
+
+    def __init__(self, host: str, port: int, coder: str, program: str, until: float) -> None:
+        self._peer = f"{host}:{port}"
+        self._turn = threading.Condition()
+        self._is_reading = False
+        self._failure: ThumbprintError | None = None
+        self._awaited: set[int] = set()
+        self._abandoned: set[int] = set()
+        self._answers: dict[int, Frame] = {}
+        self._sending = threading.Lock()
+        self._last_id = 0
+        self._request_count_max = 1
+        self._decoder = FrameDecoder(HANDSHAKE_BYTE_COUNT_MAX)
+        self.body_byte_count_max = HANDSHAKE_BYTE_COUNT_MAX
+        try:
+            self._socket = socket.create_connection((host, port), max(seconds_left(until), 1e-3))
+        except OSError as cause:
+            raise error(24, f"no connection to {self._peer}: {cause}") from cause
+        try:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket.setblocking(False)
+            hello = messages.encode_hello(coder, program)
+            request_id = self.send(FrameType.HELLO, hello, until)
+            frame = self.receive(request_id, until)
+            if frame.type != FrameType.WELCOME:
+                raise malformed(f"{self._peer} answered hello with {frame.type.name}")
+            self.welcome = messages.decode_welcome(frame.body)
+        except BaseException:
+            self._socket.close()
+            raise
+        self._decoder.body_byte_count_max = BODY_BYTE_COUNT_MAX
+        self._request_count_max = min(self.welcome.request_count_max, REQUEST_COUNT_MAX)
+        self.body_byte_count_max = min(self.welcome.body_byte_count_max, BODY_BYTE_COUNT_MAX)
+
+    # ---- Requests
+
+    def send(self, kind: FrameType, body: bytes, until: float) -> int:
+        """Sends a request, which is to be answered by a time; returns its id.
+
+        Waits while as many requests are under way as the other side takes. Raises `TooLargeError`
+        before anything is sent if the body is too large; `DeadlineError`; `DisconnectedError`.
+        """
+        if len(body) > self.body_byte_count_max:
+            raise error(
+                3, f"a request of {len(body)} bytes; {self._peer} takes {self.body_byte_count_max}"
+            )
+        self._pump(self._has_room, until)
+        trace_id = secrets.randbits(64)
+        with self._sending:
+            with self._turn:
+                self._last_id += 1
+                request_id = self._last_id
+                self._awaited.add(request_id)
+            frame = Frame(kind, request_id, trace_id, _milliseconds_left(until), body)
+            try:
+                self._write(encode_frame(frame), until)
+            except BaseException as cause:
+                # What was sent of the frame cannot be taken back.
+                self._fail(cause)
+                raise
+        return request_id
+
+    def _has_room(self) -> bool:
+        return len(self._awaited) - len(self._answers) < self._request_count_max
+
+    def receive(self, request_id: int, until: float) -> Frame:
+        """The answer to a request. Raises what it says if it is an error.
+
+        When it is not there by the deadline and a little more, the request is cancelled.
+        """
+        try:
+            self._pump(lambda: request_id in self._answers, until + GRACE)
+        except BaseException:
+            self.abandon(request_id)
+            raise
+        with self._turn:
+            frame = self._answers.pop(request_id)
+            self._awaited.discard(request_id)
+            self._turn.notify_all()
+        if frame.type == FrameType.ERROR:
+            raise messages.decode_error(frame)
+        return frame
+
+    def abandon(self, request_id: int) -> None:
+        """Cancels a request; its answer will be passed over."""
+        with self._turn:
+            if request_id not in self._awaited:
+                return
+            if self._answers.pop(request_id, None) is not None or self._failure is not None:
+                self._awaited.discard(request_id)
+                self._turn.notify_all()
+                return
+            self._abandoned.add(request_id)
+        # Best effort: where not even this can be sent at once, the deadline ends the request.
+        until = time.monotonic() + GRACE
+        with self._sending:
+            with self._turn:
+                self._last_id += 1
+                cancel = Frame(
+                    FrameType.CANCEL, self._last_id, 0, 0, messages.encode_token(request_id)
+                )
+            try:
+                self._write(encode_frame(cancel), until)
+            except ThumbprintError as cause:
+                self._fail(cause)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests can be sent, as far as can be seen from here."""
+        with self._turn:
+            if self._failure is not None:
+                return False
+            if self._awaited or self._is_reading:
+                return True
+        # Nothing is awaited, so that anything to be read is an end or an error.
+        if self._ready(read=True, write=False, seconds=0)[0]:
+            self._read_if_free()
+        return self._failure is None
+
+    def close(self) -> None:
+        """Ends the connection; whoever waits gets `DisconnectedError`."""
+        self._fail(error(24, f"the connection to {self._peer} was closed by this program"))
+        with self._sending, self._turn:
+            while self._is_reading:
+                self._turn.wait()
+            self._socket.close()
+
+    # ---- Reading
+
+    def _pump(self, is_done: Callable[[], bool], until: float) -> None:
+        """Reads, or lets another thread read, until something holds."""
+        while True:
+            with self._turn:
+                while True:
+                    if is_done():
+                        return
+                    if self._failure is not None:
+                        raise copy.copy(self._failure)
+                    if seconds_left(until) == 0:
+                        raise error(9, f"no answer from {self._peer} in time")
+                    if not self._is_reading:
+                        break
+                    self._turn.wait(seconds_left(until))
+                self._is_reading = True
+            self._read(until)
+
+    def _read_if_free(self) -> bool:
+        """Reads what is there, unless another thread reads."""
+        with self._turn:
+            if self._is_reading or self._failure is not None:
+                return False
+            self._is_reading = True
+        self._read(None)
+        return True
+
+    def _read(self, until: float | None) -> None:
+        """Reads one frame, and gives back the turn to read.
+
+        Returns without one when the time has come, or, without a time, when no more is there.
+        """
+        try:
+            while True:
+                if until is not None:
+                    seconds = seconds_left(until)
+                    if not self._ready(read=True, write=False, seconds=seconds)[0]:
+                        return
+                try:
+                    byte_count = self._socket.recv_into(self._decoder.space())
+                except BlockingIOError:
+                    if until is None:
+                        return
+                    continue
+                if byte_count == 0:
+                    raise self._ended()
+                frame = self._decoder.received(byte_count)
+                if frame is not None:
+                    self._take(frame)
+                    return
+        except (ThumbprintError, OSError) as cause:
+            self._fail(cause)
+        finally:
+            with self._turn:
+                self._is_reading = False
+                self._turn.notify_all()
+
+    def _ended(self) -> ThumbprintError:
+        where = "" if self._decoder.is_between_frames else " in the middle of a frame"
+        return error(24, f"{self._peer} ended the connection{where}")
+
+    def _take(self, frame: Frame) -> None:
+        if frame.request_id == 0 and frame.type == FrameType.ERROR:
+            raise messages.decode_error(frame)
+        with self._turn:
+            if frame.request_id in self._abandoned:
+                self._abandoned.discard(frame.request_id)
+                self._awaited.discard(frame.request_id)
+            elif frame.request_id in self._awaited and frame.request_id not in self._answers:
+                self._answers[frame.request_id] = frame
+            else:
+                raise malformed(
+                    f"{self._peer} sent {frame.type.name} for request {frame.request_id}, "
+                    "which is not under way"
+                )
+
+    # ---- Writing
+
+    def _write(self, data: bytes, until: float) -> None:
+        view = memoryview(data)
+        while len(view) > 0:
+            if self._failure is not None:
+                raise copy.copy(self._failure)
+            try:
+                view = view[self._socket.send(view) :]
+                continue
+            except BlockingIOError:
+                pass
+            except OSError as cause:
+                # The other side may have said why it left.
+                self._read_if_free()
+                if self._failure is not None:
+                    raise copy.copy(self._failure) from None
+                raise error(24, f"the connection to {self._peer} ended: {cause}") from cause
+            if seconds_left(until) == 0:
+                raise error(9, f"{self._peer} did not take the request in time")
+            seconds = min(seconds_left(until), _POLL_SECONDS)
+            readable, _ = self._ready(read=not self._is_reading, write=True, seconds=seconds)
+            if readable:
+                self._read_if_free()
+
+    def _ready(self, *, read: bool, write: bool, seconds: float) -> tuple[bool, bool]:
+        """Whether the socket can be read and written, after waiting for either."""
+        if not hasattr(select, "poll"):
+            readers, writers, _ = select.select(
+                [self._socket] if read else [], [self._socket] if write else [], [], seconds
+            )
+            return bool(readers), bool(writers)
+        poll = select.poll()
+        poll.register(
+            self._socket, (select.POLLIN if read else 0) | (select.POLLOUT if write else 0)
+        )
+        events = 0
+        for _, found in poll.poll(math.ceil(seconds * 1000)):
+            events |= found
+        ended = events & (select.POLLHUP | select.POLLERR)
+        return bool(events & select.POLLIN or ended), bool(events & select.POLLOUT or ended)
+
+    def _fail(self, cause: BaseException) -> None:
+        with self._turn:
+            if self._failure is None:
+                if isinstance(cause, ThumbprintError) and cause.number != 9:
+                    self._failure = copy.copy(cause)
+                else:
+                    self._failure = error(24, f"the connection to {self._peer} ended: {cause!r}")
+            self._turn.notify_all()
+        # The socket is closed by `close`, when nobody uses it any more.
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+
+def _milliseconds_left(until: float) -> int:
+    return min(max(math.ceil(seconds_left(until) * 1000), 1), DEADLINE_MILLISECONDS_MAX)

@@ -1,0 +1,4 @@
+"""The version of this package."""
+
+__version__ = "0.1.0"
+PROGRAM = f"thumbprint-python {__version__}"
