@@ -5,7 +5,7 @@ package struct CoordinatorAddress: Sendable, Hashable, CustomStringConvertible {
 
   package init?(_ text: String) {
     guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]),
-      port > 0, text[text.index(after: colon)...].utf8.allSatisfy((0x30...0x39).contains)
+      port > 0, text[text.index(after: colon)...].utf8.allSatisfy({ (0x30...0x39).contains($0) })
     else { return nil }
     var host = text[..<colon]
     if host.hasPrefix("["), host.hasSuffix("]") {
