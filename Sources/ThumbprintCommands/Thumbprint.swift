@@ -22,6 +22,9 @@ struct Thumbprint: ParsableCommand {
       groupedSubcommands: [
         CommandGroup(name: "Collections", subcommands: [CollectionGroup.self]),
         CommandGroup(
+          name: "Pictures",
+          subcommands: [IngestCommand.self, SimilarCommand.self, DuplicatesCommand.self]),
+        CommandGroup(
           name: "Records",
           subcommands: [
             LoadCommand.self, QueryCommand.self, GetCommand.self, DeleteCommand.self,

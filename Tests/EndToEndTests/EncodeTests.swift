@@ -8,7 +8,7 @@ import ThumbprintNets
 /// Pictures into datasets and back, by the program.
 @Suite struct EncodeTests {
   /// A sandbox with a tiny model in `m`, as the variable for it says.
-  private static func sandbox(hasFeatures: Bool = true) throws -> Sandbox {
+  static func sandbox(hasFeatures: Bool = true) throws -> Sandbox {
     let sandbox = try Sandbox()
     let codec = try Codec(CodecSpec(outerChannels: 6, innerChannels: 8), seed: 1)
     var features: FeatureNetwork?
@@ -25,7 +25,7 @@ import ThumbprintNets
     return sandbox
   }
 
-  private static func writePictures(_ count: Int, to sandbox: Sandbox) throws {
+  static func writePictures(_ count: Int, to sandbox: Sandbox) throws {
     try FileManager.default.createDirectory(
       atPath: sandbox.path("pictures/sub"), withIntermediateDirectories: true)
     for number in 0..<count {

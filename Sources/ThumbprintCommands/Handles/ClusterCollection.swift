@@ -53,6 +53,14 @@ struct ClusterCollection: CollectionHandle {
     while let (rows, row) = try walk.next() { try body(rows, row) }
   }
 
+  func upsert(_ records: [Record]) throws {
+    let collection = collection
+    _ = try ClusterSession.wait { try await collection.upsert(records) }
+  }
+
+  /// Workers index by themselves.
+  func settle() {}
+
   func delete(_ ids: [ItemID]) throws -> (deleted: Int, absent: Int) {
     let collection = collection
     let counts = try ClusterSession.wait { try await collection.delete(ids) }
@@ -101,6 +109,7 @@ struct ClusterCollection: CollectionHandle {
     guard let first = queries.first else { return }
     var wants: SearchWants = .certificate
     if run.wantsNames { wants.insert(.names) }
+    if run.wantsImages { wants.insert(.images) }
     if run.allowsPartial { wants.insert(.partial) }
     var request = SearchRequest(
       collection: collection.id, extent: WireExtent(first.extent), distanceMax: first.distanceMax,
@@ -131,6 +140,11 @@ struct ClusterCollection: CollectionHandle {
     if run.wantsNames {
       for row in 0..<reply.rows.rowCount {
         if let name = reply.rows.name(row) { outcome.names[reply.rows.id(row)] = name }
+      }
+    }
+    if run.wantsImages {
+      for row in 0..<reply.rows.rowCount {
+        outcome.images[reply.rows.id(row)] = reply.rows.image(row)
       }
     }
     outcome.shards.merge(reply.shards)

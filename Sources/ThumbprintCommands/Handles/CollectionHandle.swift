@@ -16,6 +16,10 @@ protocol CollectionHandle {
   func forEachRecord(_ body: (Record) throws -> Void) throws
   /// Deletes the records of ids; on disk on return.
   func delete(_ ids: [ItemID]) throws -> (deleted: Int, absent: Int)
+  /// Adds records, in place of those with the same ids; on disk on return.
+  func upsert(_ records: [Record]) throws
+  /// Indexes what was written, where nobody else does, and waits for it.
+  func settle() throws
   /// Puts the rows of a dataset into the collection; those that are there already are passed
   /// over. Ends early when the user wants to stop.
   ///
@@ -33,6 +37,8 @@ protocol CollectionHandle {
 struct SearchRun {
   var threadCount: Int
   var wantsNames = false
+  /// Whether to bring the image codes of the matches too.
+  var wantsImages = false
   /// Whether to answer from the other shards when some cannot be searched.
   var allowsPartial = false
 }
@@ -42,6 +48,8 @@ struct SearchOutcome {
   var answers: [SearchAnswer] = []
   /// Of matches that have one, if they were wanted.
   var names: [ItemID: String] = [:]
+  /// Of all matches, if they were wanted.
+  var images: [ItemID: ImageCode] = [:]
   /// What became of each shard; empty where all are in one process.
   var shards: [ShardOutcome] = []
 }

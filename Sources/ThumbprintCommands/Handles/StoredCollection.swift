@@ -18,11 +18,14 @@ struct StoredCollection: CollectionHandle {
       queries.count == 1
       ? [try collection.search(queries[0])]
       : try collection.search(batch: queries, threadCount: run.threadCount)
-    guard run.wantsNames else { return outcome }
+    guard run.wantsNames || run.wantsImages else { return outcome }
     for answer in outcome.answers {
-      let ids = answer.matches.map(\.id).filter { outcome.names[$0] == nil }
-      for record in try collection.records(ids) {
-        if let record, let name = record.name { outcome.names[record.id] = name }
+      let ids = answer.matches.map(\.id).filter {
+        outcome.names[$0] == nil && outcome.images[$0] == nil
+      }
+      for case let record? in try collection.records(ids) {
+        if run.wantsNames, let name = record.name { outcome.names[record.id] = name }
+        if run.wantsImages { outcome.images[record.id] = record.image }
       }
     }
     return outcome
@@ -33,6 +36,10 @@ struct StoredCollection: CollectionHandle {
   func forEachRecord(_ body: (Record) throws -> Void) throws {
     try collection.forEachRecord(body)
   }
+
+  func upsert(_ records: [Record]) throws { _ = try collection.upsert(records) }
+
+  func settle() throws { try collection.seal() }
 
   func delete(_ ids: [ItemID]) throws -> (deleted: Int, absent: Int) {
     let receipt = try collection.delete(ids)

@@ -35,18 +35,17 @@ struct PictureOptions: ParsableArguments {
   ///   - coder: That of the collection.
   ///   - isJSON: Whether results are printed for programs.
   /// - Throws: ``CommandError`` if pictures were asked for and the model did not make the codes.
-  func drawer(coder: CoderIdentity?, isJSON: Bool) throws -> PictureDrawer? {
+  func drawer(coder: String?, isJSON: Bool) throws -> PictureDrawer? {
     let drawing = try drawing(isJSON: isJSON)
     guard drawing != nil || sheet != nil else { return nil }
     let isAsked = pictures == true || sheet != nil
     do {
       let model = try model.load()
-      guard
-        try coder == model.identity || coder == Model(codec: model.codec, features: nil).identity
-      else {
+      let imagesOnly = try Model(codec: model.codec, features: nil).identity
+      guard coder == model.identity.name || coder == imagesOnly.name else {
         throw CommandError(
           .badData,
-          "the codes were made by the coder \(coder?.name ?? "unknown"), and the model is "
+          "the codes were made by the coder \(coder ?? "unknown"), and the model is "
             + "\(model.identity)",
           hint: "give the model that made them by --model")
       }
@@ -55,6 +54,11 @@ struct PictureOptions: ParsableArguments {
       if isAsked { throw error }
       return nil
     }
+  }
+
+  /// Whether pictures may come to be shown.
+  func isPossible(isJSON: Bool) throws -> Bool {
+    try sheet != nil || drawing(isJSON: isJSON) != nil
   }
 
   private func drawing(isJSON: Bool) throws -> PictureSheet.Drawing? {

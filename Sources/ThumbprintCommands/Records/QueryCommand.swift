@@ -12,6 +12,7 @@ struct QueryCommand: ParsableCommand {
       of their ids, so an answer is the same bytes wherever it comes from.
 
       Examples:
+        thumbprint query --collection photos --image cat.jpg
         thumbprint query --collection photos --id 17 -k 4
         thumbprint query --collection photos --codes queries.npy --row 0 --explain
         thumbprint query --collection photos --codes queries.npy -k 10 --out answers
@@ -20,6 +21,12 @@ struct QueryCommand: ParsableCommand {
       """)
 
   @OptionGroup var collection: CollectionOptions
+
+  @Option(
+    help: ArgumentHelp("Ask for what looks like this picture.", valueName: "file"),
+    completion: .file(extensions: ["png", "jpg", "jpeg"]))
+  var image: String?
+
   @OptionGroup var codes: QueryCodeOptions
 
   @Option(help: ArgumentHelp("Ask for what is near this record.", valueName: "id"))
@@ -43,14 +50,18 @@ struct QueryCommand: ParsableCommand {
     help: "With --coordinator: answer even if some shards cannot be searched, and say which.")
   var allowPartial = false
 
+  @OptionGroup var pictures: PictureOptions
   @OptionGroup var output: OutputOptions
 
   mutating func validate() throws {
-    guard (codes.codes == nil) != (id == nil) else {
-      throw ValidationError(
-        codes.codes == nil
-          ? "nothing to look for: give --codes FILE or --id N"
-          : "--id: cannot be given together with --codes")
+    let given = [
+      ("--image", image != nil), ("--codes", codes.codes != nil), ("--id", id != nil),
+    ].filter(\.1).map(\.0)
+    guard let first = given.first else {
+      throw ValidationError("nothing to look for: give --image FILE, --codes FILE or --id N")
+    }
+    guard given.count == 1 else {
+      throw ValidationError("\(given[1]): cannot be given together with \(first)")
     }
     if allowPartial, collection.place.store.store != nil {
       throw ValidationError("--allow-partial: a store is searched as a whole, or not at all")
@@ -61,59 +72,33 @@ struct QueryCommand: ParsableCommand {
       }
       if explain { throw ValidationError("--explain: cannot be given together with --out") }
       if output.json { throw ValidationError("--json: cannot be given together with --out") }
+      if pictures.sheet != nil {
+        throw ValidationError("--sheet: cannot be given together with --out")
+      }
     }
   }
 
   mutating func run() throws {
     let terms = try search.terms
     let codes = try codes.open(metric: terms.metric)
+    let picture = try image.map { try CodedPicture(path: $0, pictures.model) }
     try collection.with(.readOnly) { collection in
-      let source = try codes.map(QuerySource.rows) ?? recordSource(in: collection)
+      let source =
+        try codes.map(QuerySource.rows) ?? picture.map(QuerySource.picture)
+        ?? .record(collection.record(id, flag: "--id"))
       try source.requireCoder(of: collection)
       if let out {
         try writeArrays(of: source, terms: terms, from: collection, to: out)
       } else {
-        try show(source, terms: terms, from: collection)
+        let display = QueryDisplay(
+          search: searchRun, explain: explain, pictures: pictures, output: output)
+        try display.show(source, terms: terms, from: collection)
       }
     }
   }
 
   private var searchRun: SearchRun {
     SearchRun(threadCount: threads.count, allowsPartial: allowPartial)
-  }
-
-  private func recordSource(in collection: any CollectionHandle) throws -> QuerySource {
-    guard let id else { preconditionFailure("validate() lets no query pass without a code") }
-    guard let record = try collection.records([ItemID(id)]).first.flatMap(\.self) else {
-      throw CommandError.flag("--id", "no record with id \(id) in '\(self.collection.name)'")
-    }
-    return .record(record)
-  }
-
-  /// Answers everything, then prints it as a table or JSON.
-  private func show(
-    _ source: QuerySource, terms: SearchTerms, from collection: any CollectionHandle
-  ) throws {
-    guard source.count <= Self.shownCountMax else {
-      throw CommandError.flag(
-        "--codes",
-        "\(Text.grouped(source.count)) rows are more than the "
-          + "\(Text.grouped(Self.shownCountMax)) that are shown",
-        hint: "write the answers with --out DIR, or choose one row with --row")
-    }
-    let start = Progress.now
-    let queries = (0..<source.count).map { source.query($0, terms: terms) }
-    var run = searchRun
-    run.wantsNames = true
-    let outcome = try collection.search(queries, run)
-    let results = QueryResults(
-      source: source, terms: terms, outcome: outcome, seconds: Progress.now - start)
-    if output.json {
-      try Console.write(
-        json: results.report(collection: self.collection.name, explain: explain))
-    } else {
-      try Console.write(results.text(explain: explain))
-    }
   }
 
   /// Answers in batches, each written as soon as it is there, so that any number of queries
@@ -153,8 +138,6 @@ struct QueryCommand: ParsableCommand {
     }
   }
 
-  /// The most queries whose answers are shown; more go into arrays.
-  private static let shownCountMax = 10_000
   /// Queries answered between two writes.
   private static let batchCount = 1024
 }

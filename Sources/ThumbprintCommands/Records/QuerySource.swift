@@ -1,5 +1,6 @@
 import ArgumentParser
 import ThumbprintCodes
+import ThumbprintCoding
 import ThumbprintIndex
 
 /// Codes to look for, from a file or folder.
@@ -46,19 +47,29 @@ struct QueryRows {
 enum QuerySource {
   case rows(QueryRows)
   case record(Record)
+  case picture(CodedPicture)
 
   var count: Int {
     switch self {
     case .rows(let rows): rows.rows.count
-    case .record: 1
+    case .record, .picture: 1
     }
   }
 
-  /// The row of the file that holds query `number`; `nil` for a record.
+  /// What shows the picture that is looked for; `nil` for codes from a file.
+  var image: ImageCode? {
+    switch self {
+    case .rows: nil
+    case .record(let record): record.image
+    case .picture(let picture): picture.image
+    }
+  }
+
+  /// The row of the file that holds query `number`; `nil` for a record or a picture.
   func row(of number: Int) -> Int? {
     switch self {
     case .rows(let rows): rows.rows.lowerBound + number
-    case .record: nil
+    case .record, .picture: nil
     }
   }
 
@@ -71,6 +82,8 @@ enum QuerySource {
       (feature, image) = (rows.dataset.feature(at: row), rows.dataset.image(at: row))
     case .record(let record):
       (feature, image) = (record.feature, record.image)
+    case .picture(let picture):
+      (feature, image) = (picture.feature, picture.image)
     }
     return SearchQuery(
       feature: feature, image: terms.metric == .combined ? image : nil, extent: terms.extent,
@@ -80,12 +93,45 @@ enum QuerySource {
   /// Refuses codes that were made by another coder than those of the collection: their
   /// distances would mean nothing.
   func requireCoder(of collection: any CollectionHandle) throws {
-    guard case .rows(let rows) = self, let ours = rows.dataset.coder?.name,
-      let theirs = try collection.report().coder, ours != theirs
-    else { return }
+    let flag: String
+    let ours: CoderIdentity?
+    switch self {
+    case .rows(let rows): (flag, ours) = ("--codes: \(rows.dataset.path)", rows.dataset.coder)
+    case .picture(let picture): (flag, ours) = ("--image: \(picture.path)", picture.coder)
+    case .record: return
+    }
+    guard let ours, let theirs = try collection.report().coder, ours.name != theirs else { return }
     throw CommandError(
       .badData,
-      "--codes: \(rows.dataset.path) was made by coder '\(ours)', the records of "
-        + "'\(collection.name)' by '\(theirs)'")
+      "\(flag) was made by coder '\(ours)', the records of '\(collection.name)' by '\(theirs)'",
+      hint: "give the model that made them by --model")
+  }
+}
+
+/// The codes of a picture file.
+struct CodedPicture {
+  var path: String
+  var coder: CoderIdentity
+  var feature: FeatureCode
+  var image: ImageCode
+
+  /// Reads and codes a file.
+  ///
+  /// - Throws: ``CommandError`` naming `--image` for a file that cannot be read.
+  init(path: String, _ options: ModelOptions) throws {
+    let model = try options.load()
+    guard model.features != nil else {
+      throw CommandError(
+        .usage, "--model: the model has no feature network, so pictures cannot be found by it")
+    }
+    let outcomes = PictureEncoder(model, threadCount: 1).encode([path])
+    switch outcomes?.first {
+    case .coded(let image, let feature):
+      (self.path, coder, self.feature, self.image) = (path, model.identity, feature, image)
+    case .refused(let reason):
+      throw CommandError(.badData, "--image: \(path): \(reason)")
+    case nil:
+      throw CommandError(.internalError, "--image: \(path): was not coded")
+    }
   }
 }

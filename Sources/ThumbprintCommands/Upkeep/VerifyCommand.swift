@@ -175,6 +175,7 @@ extension QuerySource {
     switch self {
     case .rows: "row \(row(of: number) ?? number)"
     case .record(let record): "id \(record.id)"
+    case .picture(let picture): picture.path
     }
   }
 }

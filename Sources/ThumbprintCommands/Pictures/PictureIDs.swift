@@ -1,0 +1,52 @@
+import CXXHash
+import ThumbprintCodes
+
+/// Ids made from names, so that a picture has the same one whenever it is loaded.
+package enum PictureIDs {
+  /// Ids are below 2⁵², which every reader of JSON keeps exactly.
+  package static let bitCount = 52
+  /// How often another id is made when one is taken: the chance that all are is below any doubt.
+  static let attemptCount = 8
+
+  /// The id for a name; each attempt gives another.
+  package static func id(_ name: String, attempt: Int) -> ItemID {
+    var name = name
+    let hash = name.withUTF8 { XXH3_64bits_withSeed($0.baseAddress, $0.count, UInt64(attempt)) }
+    return ItemID(hash >> (64 - UInt64(bitCount)))
+  }
+
+  /// A name's id, and the record that has it already.
+  package struct Place {
+    package var id: ItemID
+    package var record: Record?
+  }
+
+  /// Ids for some names, each different from all others in the collection.
+  ///
+  /// - Parameters:
+  ///   - names: No two alike.
+  ///   - records: The records of ids, in their order, as the collection has them.
+  package static func places(
+    of names: [String], records: ([ItemID]) throws -> [Record?]
+  ) throws -> [Place] {
+    var places = [Place?](repeating: nil, count: names.count)
+    var taken: Set<ItemID> = []
+    for attempt in 0..<attemptCount {
+      let open = names.indices.filter { places[$0] == nil }
+      if open.isEmpty { break }
+      let ids = open.map { id(names[$0], attempt: attempt) }
+      for ((index, id), record) in zip(zip(open, ids), try records(ids)) {
+        if let record, record.name != names[index] { continue }
+        guard taken.insert(id).inserted else { continue }
+        places[index] = Place(id: id, record: record)
+      }
+    }
+    return try zip(names, places).map { name, place in
+      guard let place else {
+        throw CommandError(
+          .badData, "no id is free for '\(name)': \(attemptCount) are taken by other names")
+      }
+      return place
+    }
+  }
+}
