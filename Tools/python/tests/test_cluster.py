@@ -5,6 +5,8 @@ Needs the executables: see `support.executables`.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import subprocess
 import tempfile
@@ -308,6 +310,21 @@ class CommandLineTests(unittest.TestCase):
         self.assertEqual(exported.digest, read_dataset(place / "made.codes").digest)
         digests = [int(each.digest, 16) for each in client.collection("photos").stats().shards]
         self.assertEqual(f"{sum(digests) % 2**128:032x}", exported.digest)
+
+
+class DocumentTests(unittest.TestCase):
+    def test_the_example_of_the_readme_runs(self) -> None:
+        text = (Path(__file__).parents[1] / "README.md").read_text()
+        example = text.split("```python\n")[1].split("```")[0]
+        self.assertIn("7700", example)
+        self.assertIn('"photos"', example)
+        changed = example.replace("7700", str(cluster.port)).replace('"photos"', '"example"')
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(changed, "README.md", "exec"), {})
+        self.assertIn("'0.png'", printed.getvalue())
+        self.assertIn("(10, 64)", printed.getvalue())
+        client.drop_collection("example")
 
 
 if __name__ == "__main__":
