@@ -11,6 +11,7 @@ import json
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 from pathlib import Path
 
@@ -50,18 +51,25 @@ def setUpModule() -> None:
         raise RuntimeError("the executables are not built: swift build -c release")
     program = binaries / "thumbprint"
     folder = tempfile.TemporaryDirectory()
+    unittest.addModuleCleanup(folder.cleanup)
     cluster = LocalCluster(Path(folder.name) / "cluster", binaries)
+    unittest.addModuleCleanup(cluster.down)
     client = Client(port=cluster.port)
+    unittest.addModuleCleanup(client.close)
+    wait_for_workers(3)
     photos = client.create_collection("photos", shard_count=4)
     receipt = photos.load(FEATURES, IMAGES, IDS, names=NAMES, tags=TAGS)
     if receipt.added != COUNT:
         raise RuntimeError(f"loaded {receipt}")
 
 
-def tearDownModule() -> None:
-    client.close()
-    cluster.down()
-    folder.cleanup()
+def wait_for_workers(count: int) -> None:
+    """They listen before the coordinator has heard of them."""
+    for _ in range(300):
+        if sum(each.is_alive for each in client.cluster_status().workers) == count:
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"{client.cluster_status().workers}")
 
 
 class SearchTests(unittest.TestCase):
@@ -310,6 +318,26 @@ class CommandLineTests(unittest.TestCase):
         self.assertEqual(exported.digest, read_dataset(place / "made.codes").digest)
         digests = [int(each.digest, 16) for each in client.collection("photos").stats().shards]
         self.assertEqual(f"{sum(digests) % 2**128:032x}", exported.digest)
+
+
+class FailureTests(unittest.TestCase):
+    def test_a_worker_dies_and_comes_back(self) -> None:
+        photos = client.collection("photos")
+        expected = photos.search(QUERIES, 5)
+        shards = [each for each in client.cluster_status().shards if each.collection == "photos"]
+        victim = shards[0].primary
+        assert victim is not None
+        cluster.run("kill", victim)
+        try:
+            for query, distances, ids in zip(QUERIES, *expected):
+                found = photos.search(query, 5)
+                np.testing.assert_array_equal(found[0], distances)
+                np.testing.assert_array_equal(found[1], ids)
+            # A write waits until another worker is the primary.
+            self.assertEqual(photos.load(FEATURES, IMAGES, IDS, names=NAMES, tags=TAGS).added, 0)
+        finally:
+            cluster.run("start", victim)
+            wait_for_workers(3)
 
 
 class DocumentTests(unittest.TestCase):
