@@ -262,9 +262,29 @@ class AdministrationTests(unittest.TestCase):
         worker = client.cluster_status().workers[0].name
         plan = client.drain(worker, dry_run=True)
         self.assertIn(worker, plan.notes[0])
+        self.assertTrue(plan.steps)
         self.assertTrue(all(each.target != worker for each in plan.steps))
         client.rebalance(dry_run=True)
         client.set_bandwidth(0)
+
+    def test_replicas_are_added(self) -> None:
+        made = client.create_collection("spread", shard_count=2, replication_factor=1)
+        try:
+            made.load(FEATURES)
+            client.set_replicas("spread", 3)
+            for _ in range(300):
+                status = client.cluster_status()
+                shards = [each for each in status.shards if each.collection == "spread"]
+                if [sum(r.is_in_sync for r in each.replicas) for each in shards] == [3, 3]:
+                    break
+                time.sleep(0.1)
+            else:
+                self.fail(f"{shards} {status.moves}")
+            ended = [each for each in status.ended_moves if each.collection == "spread"]
+            self.assertTrue(all(each.aborted is None for each in ended), ended)
+            self.assertEqual(made.info().replication_factor, 3)
+        finally:
+            made.drop()
 
     def test_errors_say_what_where_and_why(self) -> None:
         with self.assertRaises(errors.NotFoundError) as caught:
