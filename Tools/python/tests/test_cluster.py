@@ -304,9 +304,10 @@ class AdministrationTests(unittest.TestCase):
 class CommandLineTests(unittest.TestCase):
     """The same records in a store of the command line give the same answers."""
 
-    def run_program(self, *arguments: str | Path) -> str:
+    def run_program(self, *arguments: str | Path, store: str | None = "store") -> str:
+        place: list[str | Path] = [] if store is None else ["--store", Path(folder.name) / store]
         done = subprocess.run(
-            [program, *arguments, "--store", Path(folder.name) / "store"],
+            [program, *arguments, *place],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -326,6 +327,18 @@ class CommandLineTests(unittest.TestCase):
         distances, ids = client.collection("photos").search(QUERIES, 12)
         np.testing.assert_array_equal(np.load(place / "answers" / "ids.npy"), ids)
         np.testing.assert_array_equal(np.load(place / "answers" / "distances.npy"), distances)
+
+        coordinator = f"127.0.0.1:{cluster.port}"
+        by_radius = ("--within", "1950", "--json")
+        there = json.loads(
+            self.run_program(*query, *by_radius, "--coordinator", coordinator, store=None)
+        )
+        answers = client.collection("photos").query(QUERIES, radius=1950, parts=Parts.NAMES)
+        for printed_answer, answer in zip(there["queries"], answers):
+            matches = printed_answer["matches"]
+            self.assertEqual([each["id"] for each in matches], answer.ids.tolist())
+            self.assertEqual([each["distance"] for each in matches], answer.distances.tolist())
+            self.assertEqual([each.get("name") for each in matches], answer.records.names)
 
         printed = json.loads(self.run_program(*query, "--row", "3", "-k", "5", "--json"))
         matches = printed["queries"][0]["matches"]
