@@ -45,8 +45,9 @@ def run(client: Client, terms: argparse.Namespace) -> None:
     source = np.random.default_rng(terms.seed + 1)
     objects = feature_codes((terms.rows + 3) // 4, terms.seed)
     codes = np.repeat(objects, 4, axis=0)[: terms.rows]
-    for start in range(0, len(codes), 1_000):
-        codes[start : start + 1_000] ^= flips(source, len(codes[start : start + 1_000]))
+    for first in range(0, len(codes), 1_000):
+        part = codes[first : first + 1_000]
+        part ^= flips(source, len(part))
     chosen = source.integers(0, terms.rows // 4, terms.queries)
     queries = objects[chosen] ^ flips(source, terms.queries)
 
