@@ -21,9 +21,9 @@ public enum WireLimits {
   public static let nearestCountMax = 16_384
   /// The most shards of a collection.
   public static let shardCountMax = 1024
-  /// The most rows of one write, one answer to a fetch or to a scan.
+  /// The most rows of one write, or of one answer to a scan.
   public static let rowCountMax = 16_384
-  /// The most ids of one delete or one fetch.
+  /// The most ids of one delete or one fetch, and rows of the answer to it.
   public static let idCountMax = 65_536
   /// The most matches of one answer to a search.
   public static let matchCountMax = 1 << 20
@@ -43,8 +43,8 @@ public enum WireLimits {
     ("queries of a search", queryCountMax),
     ("neighbours of a query", nearestCountMax),
     ("shards of a collection", shardCountMax),
-    ("rows of a write, a fetch reply or a scan reply", rowCountMax),
-    ("ids of a delete or a fetch", idCountMax),
+    ("rows of a write or a scan reply", rowCountMax),
+    ("ids of a delete or a fetch, rows of a fetch reply", idCountMax),
     ("matches of a search reply", matchCountMax),
     ("bytes of a name", RecordLimits.nameByteCountMax),
     ("bytes of the tags of a record", RecordLimits.tagsByteCountMax),

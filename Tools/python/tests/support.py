@@ -184,7 +184,11 @@ class LocalCluster:
         self.folder = folder
         self.binaries = binaries
         self.port = free_ports(4)
-        self.run("up", "--workers", "3", "--port", str(self.port))
+        try:
+            self.run("up", "--workers", "3", "--port", str(self.port))
+        except BaseException:
+            self.down()
+            raise
 
     def run(self, action: str, *arguments: str) -> None:
         done = subprocess.run(

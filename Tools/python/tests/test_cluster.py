@@ -5,10 +5,13 @@ Needs the executables: see `support.executables`.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 from pathlib import Path
 
@@ -48,18 +51,25 @@ def setUpModule() -> None:
         raise RuntimeError("the executables are not built: swift build -c release")
     program = binaries / "thumbprint"
     folder = tempfile.TemporaryDirectory()
+    unittest.addModuleCleanup(folder.cleanup)
     cluster = LocalCluster(Path(folder.name) / "cluster", binaries)
+    unittest.addModuleCleanup(cluster.down)
     client = Client(port=cluster.port)
+    unittest.addModuleCleanup(client.close)
+    wait_for_workers(3)
     photos = client.create_collection("photos", shard_count=4)
     receipt = photos.load(FEATURES, IMAGES, IDS, names=NAMES, tags=TAGS)
     if receipt.added != COUNT:
         raise RuntimeError(f"loaded {receipt}")
 
 
-def tearDownModule() -> None:
-    client.close()
-    cluster.down()
-    folder.cleanup()
+def wait_for_workers(count: int) -> None:
+    """They listen before the coordinator has heard of them."""
+    for _ in range(300):
+        if sum(each.is_alive for each in client.cluster_status().workers) == count:
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"{client.cluster_status().workers}")
 
 
 class SearchTests(unittest.TestCase):
@@ -252,9 +262,29 @@ class AdministrationTests(unittest.TestCase):
         worker = client.cluster_status().workers[0].name
         plan = client.drain(worker, dry_run=True)
         self.assertIn(worker, plan.notes[0])
+        self.assertTrue(plan.steps)
         self.assertTrue(all(each.target != worker for each in plan.steps))
         client.rebalance(dry_run=True)
         client.set_bandwidth(0)
+
+    def test_replicas_are_added(self) -> None:
+        made = client.create_collection("spread", shard_count=2, replication_factor=1)
+        try:
+            made.load(FEATURES)
+            client.set_replicas("spread", 3)
+            for _ in range(300):
+                status = client.cluster_status()
+                shards = [each for each in status.shards if each.collection == "spread"]
+                if [sum(r.is_in_sync for r in each.replicas) for each in shards] == [3, 3]:
+                    break
+                time.sleep(0.1)
+            else:
+                self.fail(f"{shards} {status.moves}")
+            ended = [each for each in status.ended_moves if each.collection == "spread"]
+            self.assertTrue(all(each.aborted is None for each in ended), ended)
+            self.assertEqual(made.info().replication_factor, 3)
+        finally:
+            made.drop()
 
     def test_errors_say_what_where_and_why(self) -> None:
         with self.assertRaises(errors.NotFoundError) as caught:
@@ -274,9 +304,10 @@ class AdministrationTests(unittest.TestCase):
 class CommandLineTests(unittest.TestCase):
     """The same records in a store of the command line give the same answers."""
 
-    def run_program(self, *arguments: str | Path) -> str:
+    def run_program(self, *arguments: str | Path, store: str | None = "store") -> str:
+        place: list[str | Path] = [] if store is None else ["--store", Path(folder.name) / store]
         done = subprocess.run(
-            [program, *arguments, "--store", Path(folder.name) / "store"],
+            [program, *arguments, *place],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -297,6 +328,18 @@ class CommandLineTests(unittest.TestCase):
         np.testing.assert_array_equal(np.load(place / "answers" / "ids.npy"), ids)
         np.testing.assert_array_equal(np.load(place / "answers" / "distances.npy"), distances)
 
+        coordinator = f"127.0.0.1:{cluster.port}"
+        by_radius = ("--within", "1950", "--json")
+        there = json.loads(
+            self.run_program(*query, *by_radius, "--coordinator", coordinator, store=None)
+        )
+        answers = client.collection("photos").query(QUERIES, radius=1950, parts=Parts.NAMES)
+        for printed_answer, answer in zip(there["queries"], answers):
+            matches = printed_answer["matches"]
+            self.assertEqual([each["id"] for each in matches], answer.ids.tolist())
+            self.assertEqual([each["distance"] for each in matches], answer.distances.tolist())
+            self.assertEqual([each.get("name") for each in matches], answer.records.names)
+
         printed = json.loads(self.run_program(*query, "--row", "3", "-k", "5", "--json"))
         matches = printed["queries"][0]["matches"]
         self.assertEqual([each["id"] for each in matches], ids[3, :5].tolist())
@@ -308,6 +351,41 @@ class CommandLineTests(unittest.TestCase):
         self.assertEqual(exported.digest, read_dataset(place / "made.codes").digest)
         digests = [int(each.digest, 16) for each in client.collection("photos").stats().shards]
         self.assertEqual(f"{sum(digests) % 2**128:032x}", exported.digest)
+
+
+class FailureTests(unittest.TestCase):
+    def test_a_worker_dies_and_comes_back(self) -> None:
+        photos = client.collection("photos")
+        expected = photos.search(QUERIES, 5)
+        shards = [each for each in client.cluster_status().shards if each.collection == "photos"]
+        victim = shards[0].primary
+        assert victim is not None
+        cluster.run("kill", victim)
+        try:
+            for query, distances, ids in zip(QUERIES, *expected):
+                found = photos.search(query, 5)
+                np.testing.assert_array_equal(found[0], distances)
+                np.testing.assert_array_equal(found[1], ids)
+            # A write waits until another worker is the primary.
+            self.assertEqual(photos.load(FEATURES, IMAGES, IDS, names=NAMES, tags=TAGS).added, 0)
+        finally:
+            cluster.run("start", victim)
+            wait_for_workers(3)
+
+
+class DocumentTests(unittest.TestCase):
+    def test_the_example_of_the_readme_runs(self) -> None:
+        text = (Path(__file__).parents[1] / "README.md").read_text()
+        example = text.split("```python\n")[1].split("```")[0]
+        self.assertIn("7700", example)
+        self.assertIn('"photos"', example)
+        changed = example.replace("7700", str(cluster.port)).replace('"photos"', '"example"')
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(changed, "README.md", "exec"), {})
+        self.assertIn("'0.png'", printed.getvalue())
+        self.assertIn("(10, 64)", printed.getvalue())
+        client.drop_collection("example")
 
 
 if __name__ == "__main__":

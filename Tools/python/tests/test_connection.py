@@ -315,6 +315,22 @@ class FailureTests(unittest.TestCase):
             self.assertEqual(client.collection("photos").info().shard_count, 8)
             self.assertEqual(server.connection_count, 3)
 
+    def test_a_connection_that_was_silent_for_too_long_is_made_anew(self) -> None:
+        first = True
+
+        def silent(frame: Frame, connection: socket.socket) -> None:
+            nonlocal first
+            if first:
+                first = False
+                connection.sendall(error_reply(frame, 25, 0, "silent for 600 s", connection=True))
+                connection.shutdown(socket.SHUT_RDWR)
+            else:
+                answer(frame, connection)
+
+        with peer(silent) as server, Client(port=server.port) as client:
+            client.ping()
+            self.assertEqual(server.connection_count, 2)
+
     def test_the_server_is_gone_for_good(self) -> None:
         with peer(answer) as server, Client(port=server.port) as client:
             client.ping()

@@ -256,6 +256,7 @@ class JSONTests(unittest.TestCase):
                     "collections": [],
                     "workers": [],
                     "moves": [],
+                    "endedMoves": [],
                     "shards": [{"collection": "a", "number": 0, "term": 1, "replicas": {}}],
                 },
             )

@@ -116,6 +116,30 @@ class MoveStatus:
 
 
 @dataclass(frozen=True)
+class MoveProof:
+    """What a move left on its target: the same as the primary had at that place of the log."""
+
+    position: Position
+    record_count: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class EndedMove:
+    """A move that has ended lately: done, with a proof, or `aborted` for a reason."""
+
+    id: int
+    collection: str
+    number: int
+    target: str
+    reason: str
+    seconds_ago: int
+    source: Optional[str] = None
+    aborted: Optional[str] = None
+    proof: Optional[MoveProof] = None
+
+
+@dataclass(frozen=True)
 class ClusterStatus:
     """The whole of a cluster."""
 
@@ -125,6 +149,7 @@ class ClusterStatus:
     workers: tuple[WorkerStatus, ...]
     shards: tuple[ShardStatus, ...]
     moves: tuple[MoveStatus, ...]
+    ended_moves: tuple[EndedMove, ...]
 
 
 @dataclass(frozen=True)

@@ -231,7 +231,11 @@ class Connection:
 
     def _take(self, frame: Frame) -> None:
         if frame.request_id == 0 and frame.type == FrameType.ERROR:
-            raise messages.decode_error(frame)
+            failure = messages.decode_error(frame)
+            if failure.code == "tooSlow":
+                # It was silent for too long: nothing is wrong with what crossed this on its way.
+                raise error(24, f"{self._peer} ended the connection: {failure.message}")
+            raise failure
         with self._turn:
             if frame.request_id in self._abandoned:
                 self._abandoned.discard(frame.request_id)
