@@ -10,7 +10,9 @@ struct TrialReport: Encodable {
     var asked: String?
     /// Whether what was asked holds; `nil` if nothing was.
     var holds: Bool?
-    /// The figure as a number, for programs; in the unit that `what` names.
+    /// Whether it depends on how fast this machine is and on what else runs on it.
+    var isTimed = false
+    /// The figure as a number, for programs; in the unit that `found` names.
     var number: Double?
   }
 
@@ -35,9 +37,12 @@ struct TrialReport: Encodable {
 
   /// A figure of which something was asked.
   mutating func ask(
-    _ what: String, _ found: String, _ number: Double? = nil, asked: String, holds: Bool
+    _ what: String, _ found: String, _ number: Double? = nil, asked: String, holds: Bool,
+    isTimed: Bool = false
   ) {
-    figures.append(Figure(what: what, found: found, asked: asked, holds: holds, number: number))
+    figures.append(
+      Figure(
+        what: what, found: found, asked: asked, holds: holds, isTimed: isTimed, number: number))
   }
 
   /// A count of what must not happen.

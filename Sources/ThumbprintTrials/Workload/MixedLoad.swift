@@ -149,7 +149,9 @@ final class MixedLoad: Sendable {
       var ids: Set<ItemID> = []
       let isFull = ledger.present.count > settings.presentCountMax
       if isFull || choice < 5, !ledger.present.isEmpty {
-        for _ in 0..<count { if let id = ledger.present.randomElement(using: &random) { ids.insert(id) } }
+        for _ in 0..<count {
+          if let id = ledger.present.randomElement(using: &random) { ids.insert(id) }
+        }
       } else {
         for _ in 0..<count {
           lastID += 1
