@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 struct LatencyCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -150,6 +151,46 @@ struct SoakCommand: AsyncParsableCommand {
         seed: seed, count: count, shardCount: shards, minutes: minutes, killSeconds: every,
         scratch: scratch
       ).run()
+    }
+  }
+}
+
+struct PartitionCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "partition",
+    abstract: "Links are cut in the hosts lab; no two primaries may acknowledge in one term.",
+    discussion: "Needs root, iproute2 and nftables, as Cluster/hosts-lab does.")
+
+  @OptionGroup var options: TrialOptions
+  @Option(help: ArgumentHelp("The script of the lab.", valueName: "path"))
+  var lab = "Cluster/hosts-lab"
+  @Option(help: "Records that are loaded first.") var count = 8_000
+  @Option(help: "Shards.") var shards = 4
+  @Option(help: "Times that every kind of cut is made.") var rounds = 2
+  @Option(help: "Seconds that a link stays cut.") var cut = 5.0
+  @Option(help: .hidden) var inside: String?
+
+  func run() async throws {
+    if let inside {
+      try await options.run { seed, _ in
+        try await PartitionTrial(
+          seed: seed, count: count, shardCount: shards, roundCount: rounds, cutSeconds: cut,
+          lab: HostsLab(script: lab, folder: inside)
+        ).run()
+      }
+      return
+    }
+    try await options.run { seed, scratch in
+      let lab = HostsLab(script: lab, folder: scratch.path("lab"))
+      try lab.up(workers: 3, executables: scratch.executables)
+      defer { lab.down() }
+      let own = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().path
+      return try lab.report(
+        of: [
+          own, "partition", "--inside", lab.folder, "--lab", lab.script, "--seed", "\(seed)",
+          "--count", "\(count)", "--shards", "\(shards)", "--rounds", "\(rounds)", "--cut",
+          "\(cut)", "--json", "--dir", scratch.folder.path,
+        ])
     }
   }
 }

@@ -17,7 +17,7 @@ public struct TrialProgram: AsyncParsableCommand {
       """,
     subcommands: [
       LatencyCommand.self, ThroughputCommand.self, LoadTrialCommand.self, EqualityCommand.self,
-      KillsCommand.self, RebalanceCommand.self, SoakCommand.self,
+      KillsCommand.self, RebalanceCommand.self, SoakCommand.self, PartitionCommand.self,
     ])
 
   public init() {}

@@ -2,8 +2,8 @@ import Foundation
 import ThumbprintCommands
 
 /// What a trial found: one line a figure, with what was asked of it.
-struct TrialReport: Encodable {
-  struct Figure: Encodable {
+struct TrialReport: Codable {
+  struct Figure: Codable {
     var what: String
     var found: String
     /// What was asked; `nil` for a figure that is only told.
@@ -66,20 +66,9 @@ struct TrialReport: Encodable {
   }
 
   var json: String {
-    struct Document: Encodable {
-      var trial: String
-      var settings: [String: String]
-      var isMet: Bool
-      var seconds: Double
-      var figures: [Figure]
-      var notes: [String]
-    }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
-    let document = Document(
-      trial: trial, settings: settings, isMet: isMet, seconds: seconds, figures: figures,
-      notes: notes)
-    let data = (try? encoder.encode(document)) ?? Data()
+    let data = (try? encoder.encode(self)) ?? Data()
     return String(decoding: data, as: UTF8.self) + "\n"
   }
 }
