@@ -47,15 +47,19 @@ struct HostsLab: Sendable {
     _ arguments: [String], environment: [String: String] = [:], mayFail: Bool = false
   ) throws -> String {
     let process = Process()
-    let output = Pipe()
+    // To a file: those that the script starts would keep a pipe open.
+    let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    try Data().write(to: path)
+    defer { try? FileManager.default.removeItem(at: path) }
+    let output = try FileHandle(forWritingTo: path)
     process.executableURL = URL(filePath: "/bin/bash")
     process.arguments = [script] + arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = output
     try process.run()
-    let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
     process.waitUntilExit()
+    let bytes = try Data(contentsOf: path)
     guard mayFail || process.terminationStatus == 0 else {
       throw TrialError("hosts-lab \(arguments[0]) ended with \(process.terminationStatus)")
     }

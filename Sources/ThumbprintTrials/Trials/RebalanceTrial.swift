@@ -71,7 +71,7 @@ struct RebalanceTrial {
     report.ask(
       "\(name): moves",
       "\(plan.steps.count) in \(Figures.number(moveSeconds, 1)) s, \(held) replicas",
-      asked: ">= 1", holds: !plan.steps.isEmpty && held > 0)
+      asked: "all that were planned", holds: !plan.steps.isEmpty && held >= plan.steps.count)
     let tally = load.current
     if victim == .coordinator {
       report.tell(
