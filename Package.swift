@@ -267,8 +267,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "thumbprint", "thumbprint-coordinator", "thumbprint-shard", "ThumbprintCommands",
-        "ThumbprintCodes", "ThumbprintCoding",
+        "thumbprint", "thumbprint-trial", "thumbprint-coordinator", "thumbprint-shard",
+        "ThumbprintCommands", "ThumbprintCodes", "ThumbprintCoding",
         "ThumbprintNets", "ThumbprintImages",
       ],
       swiftSettings: swiftSettings),

@@ -44,7 +44,7 @@ public final class WirePeer: Sendable {
     enum Next {
       case send(WireConnection)
       case fail(ServiceError)
-      case connect(failures: Int)
+      case connect
       case wait
     }
     let next: Next = state.withLock { state in
@@ -52,7 +52,7 @@ public final class WirePeer: Sendable {
       case .connected(let connection):
         if connection.failure == nil { return .send(connection) }
         state = .connecting([request], failures: 0)
-        return .connect(failures: 0)
+        return .connect
       case .connecting(var waiting, let failures):
         guard waiting.count < 4 * WireLimits.inFlightCountMax else {
           return .fail(ServiceError(.busy, "too many requests wait for \(host):\(port)"))
@@ -63,7 +63,7 @@ public final class WirePeer: Sendable {
       case .idle(let until, let failures, let error):
         if until > .now(), let error { return .fail(error) }
         state = .connecting([request], failures: failures)
-        return .connect(failures: failures)
+        return .connect
       case .closed:
         return .fail(ServiceError(.shuttingDown, "this process is about to end"))
       }
@@ -71,7 +71,7 @@ public final class WirePeer: Sendable {
     switch next {
     case .send(let connection): connection.start(request)
     case .fail(let error): request.complete(.failure(error))
-    case .connect(let failures): connect(failures: failures)
+    case .connect: connect()
     case .wait: break
     }
   }
@@ -83,15 +83,14 @@ public final class WirePeer: Sendable {
     try await WireConnection.waiting(request, traceID: traceID, timeout: timeout, start)
   }
 
-  private func connect(failures: Int) {
+  private func connect() {
     WireConnection.open(
       host: host, port: port, hello: hello(), group: group, limits: limits
     ).whenComplete { result in
       switch result {
       case .success(let connection): self.connected(connection)
       case .failure(let error):
-        self.failed(
-          error as? ServiceError ?? ServiceError(.unavailable, "\(error)"), failures: failures + 1)
+        self.failed(error as? ServiceError ?? ServiceError(.unavailable, "\(error)"))
       }
     }
   }
@@ -115,15 +114,27 @@ public final class WirePeer: Sendable {
     for request in waiting { connection.start(request) }
   }
 
-  private func failed(_ error: ServiceError, failures: Int) {
-    // 50 ms, then twice as long each time, up to 2 s.
-    let pause = TimeAmount.milliseconds(50 << Int64(min(failures - 1, 5)))
+  private func failed(_ error: ServiceError) {
     let waiting = state.withLock { state -> [OutgoingRequest] in
-      guard case .connecting(let waiting, _) = state else { return [] }
-      state = .idle(until: .now() + min(pause, .seconds(2)), failures: failures, error)
+      guard case .connecting(let waiting, let failures) = state else { return [] }
+      // 50 ms, then twice as long each time, up to 2 s.
+      let pause = TimeAmount.milliseconds(50 << Int64(min(failures, 5)))
+      state = .idle(until: .now() + min(pause, .seconds(2)), failures: failures + 1, error)
       return waiting
     }
     for request in waiting { request.complete(.failure(error)) }
+  }
+
+  /// The server was heard of by another way: whatever failed before, the next request connects.
+  public func forgetFailures() {
+    state.withLock { state in
+      switch state {
+      case .idle: state = .idle(until: .uptimeNanoseconds(0), failures: 0, nil)
+      // Should this attempt have come too early, the next one comes soon.
+      case .connecting(let waiting, _): state = .connecting(waiting, failures: 0)
+      case .connected, .closed: break
+      }
+    }
   }
 
   /// Ends the connection and asks no more.

@@ -16,7 +16,8 @@ public struct TrialProgram: AsyncParsableCommand {
         thumbprint-trial kills --kills 20 --json
       """,
     subcommands: [
-      LatencyCommand.self, ThroughputCommand.self, LoadTrialCommand.self, KillsCommand.self,
+      LatencyCommand.self, ThroughputCommand.self, LoadTrialCommand.self, EqualityCommand.self,
+      KillsCommand.self, RebalanceCommand.self, SoakCommand.self, PartitionCommand.self,
     ])
 
   public init() {}
@@ -30,7 +31,8 @@ struct TrialOptions: ParsableArguments {
   @Option(help: "Seed of the records and of what happens when (default: a random one).")
   var seed: UInt64?
 
-  @Option(help: ArgumentHelp("Folder for what is written, on the disk to be measured.", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp("Folder for what is written, on the disk to be measured.", valueName: "dir"))
   var dir: String?
 
   @Flag(help: "Print JSON in place of a table.")
@@ -71,89 +73,5 @@ struct TrialOptions: ParsableArguments {
   private func fail(_ error: any Error, _ status: Int32) throws -> Never {
     FileHandle.standardError.write(Data("thumbprint-trial: error: \(error)\n".utf8))
     throw ExitCode(status)
-  }
-}
-
-struct LatencyCommand: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "latency",
-    abstract: "The time of one query by way of client, coordinator and worker.")
-
-  @OptionGroup var options: TrialOptions
-  @Option(help: "Records, at least 4.") var count = 100_000
-  @Option(help: "Shards, all on one worker.") var shards = 8
-  @Option(help: "Queries.") var queries = 3_000
-
-  func run() async throws {
-    try await options.run { seed, scratch in
-      try await LatencyTrial(
-        seed: seed, count: count, shardCount: shards, queryCount: queries, scratch: scratch
-      ).run()
-    }
-  }
-}
-
-struct ThroughputCommand: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "throughput",
-    abstract: "Queries a second of a coordinator and one worker, from several connections.")
-
-  @OptionGroup var options: TrialOptions
-  @Option(help: "Records, at least 4.") var count = 100_000
-  @Option(help: "Shards, all on one worker.") var shards = 8
-  @Option(help: "Connections.") var connections = 16
-  @Option(help: "Queries that each connection has under way.") var depth = 1
-  @Option(help: "How long to measure.") var seconds = 10.0
-
-  func run() async throws {
-    try await options.run { seed, scratch in
-      try await ThroughputTrial(
-        seed: seed, count: count, shardCount: shards, connectionCount: connections,
-        seconds: seconds, depth: depth, scratch: scratch
-      ).run()
-    }
-  }
-}
-
-struct LoadTrialCommand: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "load",
-    abstract: "A bulk load into a cluster beside one into a store, and loads with kills.")
-
-  @OptionGroup var options: TrialOptions
-  @Option(help: "Records of the loads that are timed.") var count = 400_000
-  @Option(help: "Shards.") var shards = 8
-  @Option(help: "Loads of each kind; 0 for none.") var rounds = 2
-  @Option(help: "Records of the loads with kills; 0 for none.") var killed = 200_000
-
-  func run() async throws {
-    try await options.run { seed, scratch in
-      try await LoadTrial(
-        seed: seed, count: count, shardCount: shards, roundCount: rounds, killsCount: killed,
-        scratch: scratch
-      ).run()
-    }
-  }
-}
-
-struct KillsCommand: AsyncParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "kills",
-    abstract: "Random kills of workers under a mixed load, with a ledger of what was acknowledged.")
-
-  @OptionGroup var options: TrialOptions
-  @Option(help: "Records that are loaded first.") var count = 20_000
-  @Option(help: "Shards.") var shards = 8
-  @Option(help: "Workers, 2 to 16.") var workers = 3
-  @Option(help: "How many kills.") var kills = 20
-  @Flag(help: "Kill the coordinator, too: every fifth time.") var coordinator = false
-
-  func run() async throws {
-    try await options.run { seed, scratch in
-      try await KillsTrial(
-        seed: seed, count: count, shardCount: shards, workerCount: workers, killCount: kills,
-        killsCoordinator: coordinator, scratch: scratch
-      ).run()
-    }
   }
 }

@@ -180,6 +180,33 @@ import ThumbprintCodes
     #expect(last.drops == [Maps.shard] && last.assignments.isEmpty)
   }
 
+  /// The story: moves that were still queued when their target was killed were given up, so a
+  /// rebalance ended half done although the worker was back after two seconds.
+  @Test func aQueuedRebalanceWaitsForItsTarget() throws {
+    let map = try Maps.map(workerCount: 3, replicas: 2).applying([
+      .queueMove(
+        MoveEntry(
+          shard: Maps.shard, source: Maps.worker(1), target: Maps.worker(2), reason: .rebalance))
+    ])
+    func rig(after seconds: Int) -> Rig {
+      var rig = Rig(map)
+      rig.register(0, [Self.report(.primary)])
+      rig.register(1, [Self.report(.follower)])
+      for _ in 0..<seconds {
+        rig.wait(1_000)
+        rig.beat(0, [Self.report(.primary)])
+        rig.beat(1, [Self.report(.follower)])
+      }
+      return rig
+    }
+    var early = rig(after: 10)
+    #expect(early.store.moves.values.first?.phase == .queued)
+    early.register(2, [])
+    early.wait(100)
+    #expect(early.store.moves.values.first?.phase == .copying)
+    #expect(rig(after: 60).store.moves.isEmpty)
+  }
+
   @Test func requestsAreAnsweredWhenTheyAreStored() throws {
     var rig = Rig(ClusterMap(clusterID: ClusterID(high: 1, low: 2)))
     let entry = CollectionEntry(

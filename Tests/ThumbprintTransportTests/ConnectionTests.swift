@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import Synchronization
 import Testing
@@ -153,6 +154,30 @@ import ThumbprintWire
       ($0 as? ServiceError)?.code == .shuttingDown
     }
     try await bench.end()
+  }
+
+  /// Queries failed for up to two seconds although both replicas of a shard were there: one worker
+  /// had just come back and registered, and the coordinator still kept the pause that it had made
+  /// after connections to it failed; then the other worker was killed.
+  @Test func aPeerThatWasHeardOfIsNotWaitedFor() async throws {
+    let first = try await Bench()
+    let port = first.server.port
+    await first.server.shutDown(within: .milliseconds(10))
+    let peer = WirePeer(host: "127.0.0.1", port: port, group: first.group) {
+      Hello(role: .client, program: "peer")
+    }
+    await #expect(throws: ServiceError.self) {
+      _ = try await peer.ask(FetchRequest(.echo), timeout: .seconds(30))
+    }
+    // Asked at once again, it does not even try.
+    let server = try await FrameServer.bind(
+      host: "127.0.0.1", port: port, group: first.group, service: first.service,
+      logger: Logger(label: "test"))
+    peer.forgetFailures()
+    _ = try await peer.ask(FetchRequest(.echo), timeout: .seconds(30))
+    peer.close()
+    await server.shutDown(within: .milliseconds(10))
+    try await first.end()
   }
 }
 

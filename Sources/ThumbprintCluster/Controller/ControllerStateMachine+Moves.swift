@@ -25,9 +25,15 @@ extension ControllerStateMachine {
     _ id: MoveID, _ move: MoveEntry, _ shard: ShardEntry, _ draft: inout Draft,
     _ running: inout [WorkerName: Int], now: MonotonicInstant
   ) {
+    // What is needed finds another target at once; a rebalance was meant for this one, which may
+    // come back as soon as a move that has begun would wait for it.
+    let patience: Duration =
+      move.reason == .rebalance
+      ? .milliseconds(map.settings.replicateAfterMilliseconds) : .zero
+    let isGone = lostSince(move.target, now: now).map { $0.advanced(by: patience) <= now } ?? false
     let isOpen =
-      draft.map.workers[move.target]?.state == .active
-      && lostSince(move.target, now: now) == nil && shard.replicas[move.target] == nil
+      draft.map.workers[move.target]?.state == .active && !isGone
+      && shard.replicas[move.target] == nil
     let isStillNeeded =
       move.reason != .replicate || missingReplica(move.shard, shard, now: now) != nil
     guard isOpen, isStillNeeded else {

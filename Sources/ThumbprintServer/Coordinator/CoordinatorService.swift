@@ -119,7 +119,9 @@ extension CoordinatorCore {
       }
       sessions.registered(connection, name, registration.session)
       control { $0.workerRegistered(registration, now: $1) }
-      // The first query need not wait for a connection.
+      // The first query need not wait for a connection, nor for the end of a pause after one that
+      // failed while the worker was down.
+      network.forgetFailures(of: registration.address)
       network.start(
         OutgoingRequest(Ping(token: 0), timeout: .seconds(1)) { _ in }, to: registration.address)
       request.answer(ControlReply(NoResult()))

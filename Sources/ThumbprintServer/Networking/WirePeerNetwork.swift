@@ -56,6 +56,11 @@ package final class WirePeerNetwork: PeerNetwork {
     }
   }
 
+  /// A worker was heard of: it need not be waited for because it did not answer before.
+  package func forgetFailures(of address: WorkerAddress) {
+    peers.withLock { $0?[address] }?.forgetFailures()
+  }
+
   /// Ends all connections and asks no more.
   package func close() {
     let open = peers.withLock { peers in

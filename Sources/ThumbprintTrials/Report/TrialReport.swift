@@ -2,15 +2,17 @@ import Foundation
 import ThumbprintCommands
 
 /// What a trial found: one line a figure, with what was asked of it.
-struct TrialReport: Encodable {
-  struct Figure: Encodable {
+struct TrialReport: Codable {
+  struct Figure: Codable {
     var what: String
     var found: String
     /// What was asked; `nil` for a figure that is only told.
     var asked: String?
     /// Whether what was asked holds; `nil` if nothing was.
     var holds: Bool?
-    /// The figure as a number, for programs; in the unit that `what` names.
+    /// Whether it depends on how fast this machine is and on what else runs on it.
+    var isTimed = false
+    /// The figure as a number, for programs; in the unit that `found` names.
     var number: Double?
   }
 
@@ -35,9 +37,12 @@ struct TrialReport: Encodable {
 
   /// A figure of which something was asked.
   mutating func ask(
-    _ what: String, _ found: String, _ number: Double? = nil, asked: String, holds: Bool
+    _ what: String, _ found: String, _ number: Double? = nil, asked: String, holds: Bool,
+    isTimed: Bool = false
   ) {
-    figures.append(Figure(what: what, found: found, asked: asked, holds: holds, number: number))
+    figures.append(
+      Figure(
+        what: what, found: found, asked: asked, holds: holds, isTimed: isTimed, number: number))
   }
 
   /// A count of what must not happen.
@@ -61,20 +66,9 @@ struct TrialReport: Encodable {
   }
 
   var json: String {
-    struct Document: Encodable {
-      var trial: String
-      var settings: [String: String]
-      var isMet: Bool
-      var seconds: Double
-      var figures: [Figure]
-      var notes: [String]
-    }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
-    let document = Document(
-      trial: trial, settings: settings, isMet: isMet, seconds: seconds, figures: figures,
-      notes: notes)
-    let data = (try? encoder.encode(document)) ?? Data()
+    let data = (try? encoder.encode(self)) ?? Data()
     return String(decoding: data, as: UTF8.self) + "\n"
   }
 }

@@ -72,13 +72,19 @@ final class MixedLoad: Sendable {
   /// Has all connections end after what they are at.
   func stop() { stopSign.putUp() }
 
+  /// Runs on a cluster until ``stop()``.
+  func run(on cluster: TrialCluster) async throws -> Ledger {
+    try await run { try await cluster.client(timeout: $0) }
+  }
+
   /// Runs until ``stop()``.
   ///
+  /// - Parameter connect: Makes a connection whose calls take at most so long.
   /// - Returns: What the writers know.
-  func run(on cluster: TrialCluster) async throws -> Ledger {
+  func run(_ connect: (Duration) async throws -> ClusterClient) async throws -> Ledger {
     try await withThrowingTaskGroup(of: Ledger?.self) { group in
       for number in 0..<settings.queryConnections {
-        let client = try await cluster.client(timeout: .seconds(10))
+        let client = try await connect(.seconds(10))
         group.addTask {
           await self.query(client, number)
           await client.close()
@@ -87,7 +93,7 @@ final class MixedLoad: Sendable {
       }
       for number in 0..<settings.writeConnections {
         // Some give up early, so that there are writes whose outcome nobody knows.
-        let client = try await cluster.client(timeout: .milliseconds(number == 0 ? 900 : 20_000))
+        let client = try await connect(.milliseconds(number == 0 ? 900 : 20_000))
         group.addTask {
           let ledger = await self.write(client, number)
           await client.close()
@@ -149,7 +155,9 @@ final class MixedLoad: Sendable {
       var ids: Set<ItemID> = []
       let isFull = ledger.present.count > settings.presentCountMax
       if isFull || choice < 5, !ledger.present.isEmpty {
-        for _ in 0..<count { if let id = ledger.present.randomElement(using: &random) { ids.insert(id) } }
+        for _ in 0..<count {
+          if let id = ledger.present.randomElement(using: &random) { ids.insert(id) }
+        }
       } else {
         for _ in 0..<count {
           lastID += 1
