@@ -32,6 +32,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(
+      url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
@@ -99,18 +101,16 @@ let package = Package(
     .executableTarget(
       name: "thumbprint-coordinator",
       dependencies: [
-        "ThumbprintServer", "ThumbprintCodes",
+        "ThumbprintMonitoring", "ThumbprintServer",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "thumbprint-shard",
       dependencies: [
-        "ThumbprintServer", "ThumbprintCluster", "ThumbprintCodes",
+        "ThumbprintMonitoring", "ThumbprintServer", "ThumbprintCluster", "ThumbprintCodes",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       swiftSettings: swiftSettings),
@@ -124,10 +124,24 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
         .product(name: "Logging", package: "swift-log"),
-        .product(name: "Metrics", package: "swift-metrics"),
+        .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Yams", package: "Yams"),
+      ],
+      swiftSettings: swiftSettings),
+    // What processes tell those who watch over them: metrics and probes over HTTP.
+    .target(
+      name: "ThumbprintMonitoring",
+      dependencies: [
+        "ThumbprintServer", "ThumbprintTransport", "ThumbprintWire",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "CoreMetrics", package: "swift-metrics"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       swiftSettings: swiftSettings),
     .target(
@@ -230,6 +244,14 @@ let package = Package(
         "ThumbprintCluster", "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
         "ThumbprintTestKit",
         .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
+      name: "ThumbprintMonitoringTests",
+      dependencies: [
+        "ThumbprintMonitoring", "ThumbprintServer", "ThumbprintClient", "ThumbprintWire",
+        "ThumbprintCodes", "thumbprint-coordinator", "thumbprint-shard",
+        .product(name: "CoreMetrics", package: "swift-metrics"),
       ],
       swiftSettings: swiftSettings),
     .testTarget(

@@ -1,5 +1,6 @@
 import ArgumentParser
-import Logging
+import ServiceLifecycle
+import ThumbprintMonitoring
 import ThumbprintServer
 
 /// `thumbprint-coordinator`: flags, and nothing else.
@@ -22,11 +23,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
   @Option(help: "Where the cluster map is kept: lmdb:DIR.")
   var metadata: String?
 
-  @Option(help: "trace, debug, info, notice, warning or error (default: notice).")
-  var logLevel: String?
-
-  @Option(help: "A YAML file of settings.")
-  var config: String?
+  @OptionGroup var serving: ServingOptions
 
   func run() async throws {
     do {
@@ -37,7 +34,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
   }
 
   private func serve() async throws {
-    let settings = try SettingsSource(path: config, keys: ["listen", "metadata", "log-level"])
+    let settings = try serving.settings(with: ["listen", "metadata"])
     let listen =
       try settings.value(
         "listen", flag: listen, expected: "HOST:PORT", Daemon.listenAddress)
@@ -45,15 +42,13 @@ struct CoordinatorCommand: AsyncParsableCommand {
     let folder: String = try settings.required(
       "metadata", flag: metadata, expected: "lmdb:DIR"
     ) { $0.hasPrefix("lmdb:") && $0.count > 5 ? String($0.dropFirst(5)) : nil }
-    let level =
-      try settings.value(
-        "log-level", flag: logLevel, expected: "a level of the log", { Logger.Level(rawValue: $0) })
-      ?? .notice
-    let logger = DaemonLog.logger("thumbprint-coordinator", level: level)
-    Daemon.raiseFileLimit()
+    let common = try serving.values(settings, program: "thumbprint-coordinator")
+    let metrics = PrometheusMetrics(Probes.descriptions(of: CoordinatorNode.self))
     let node = try await CoordinatorNode.start(
       host: listen.host, port: listen.port, store: try LMDBMetadataStore(folder: folder),
-      program: Daemon.program("thumbprint-coordinator"), logger: logger)
-    try await Daemon.run([node], logger: logger)
+      limits: common.limits, metrics: CoordinatorMetrics(metrics),
+      program: Daemon.program("thumbprint-coordinator"), logger: common.logger)
+    let services: [any Service] = [node] + common.httpServices(of: node, metrics: metrics)
+    try await Daemon.run(services, logger: common.logger)
   }
 }

@@ -13,6 +13,8 @@ final class WorkerCore: EventLoopCore {
   private let loop: Loop
   private var machine: WorkerStateMachine
   private var drivers: [ShardKey: ReplicaDriver] = [:]
+  /// Replicas that were found on the disk and could not be opened, until there is a driver for them.
+  private(set) var unopened: Set<ShardKey> = []
   private var lastLife: UInt64 = 0
   private var connection: (any CoordinatorConnection)?
   private var connectionNumber: UInt64 = 0
@@ -82,6 +84,7 @@ final class WorkerCore: EventLoopCore {
       try drive(
         key, try result.get(), hasUnfinishedCopy: opening.listing.isBeingCopied)
     } catch {
+      unopened.insert(key)
       // As if it were not here: the coordinator has it copied anew, and what is good is kept.
       context.logger.error(
         "a replica cannot be opened", metadata: ["shard": "\(key)", "error": "\(error)"])
@@ -100,6 +103,7 @@ final class WorkerCore: EventLoopCore {
       key: key, life: lastLife, shard: shard, hasUnfinishedCopy: hasUnfinishedCopy,
       context: context, loop: loop)
     drivers[key] = driver
+    unopened.remove(key)
     return driver
   }
 
@@ -136,6 +140,11 @@ final class WorkerCore: EventLoopCore {
     for driver in drivers.values { driver.abandon(error) }
     connection?.close()
   }
+
+  var allDrivers: [ReplicaDriver] { Array(drivers.values) }
+
+  /// Whether the coordinator knows this worker.
+  var isRegistered: Bool { machine.isRegistered }
 
   /// The threads of the disks; they outlive the loop.
   var disks: [ReplicaDisk] { drivers.values.map(\.disk) }
