@@ -34,6 +34,7 @@ let package = Package(
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     .package(
       url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
@@ -101,7 +102,7 @@ let package = Package(
     .executableTarget(
       name: "thumbprint-coordinator",
       dependencies: [
-        "ThumbprintMonitoring", "ThumbprintServer",
+        "ThumbprintGateway", "ThumbprintMonitoring", "ThumbprintServer",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
@@ -142,6 +143,23 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: swiftSettings),
+    // The HTTP/JSON API of a coordinator, and its web page.
+    .target(
+      name: "ThumbprintGateway",
+      dependencies: [
+        "ThumbprintMonitoring", "ThumbprintServer", "ThumbprintClient", "ThumbprintCoding",
+        "ThumbprintImages", "ThumbprintWire", "ThumbprintCodes",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      resources: [
+        .embedInCode("openapi.yaml"), .embedInCode("Page/index.html"),
+        .embedInCode("Page/style.css"), .embedInCode("Page/page.js"),
+        .embedInCode("Page/icon.svg"),
       ],
       swiftSettings: swiftSettings),
     .target(
@@ -246,12 +264,17 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: swiftSettings),
+    // The executables as operators and programs meet them: metrics, probes, settings, the HTTP API,
+    // and peers that break the rules.
     .testTarget(
-      name: "ThumbprintMonitoringTests",
+      name: "DaemonTests",
       dependencies: [
-        "ThumbprintMonitoring", "ThumbprintServer", "ThumbprintClient", "ThumbprintWire",
-        "ThumbprintCodes", "thumbprint-coordinator", "thumbprint-shard",
+        "ThumbprintGateway", "ThumbprintMonitoring", "ThumbprintServer", "ThumbprintClient",
+        "ThumbprintCoding", "ThumbprintImages", "ThumbprintWire", "ThumbprintCodes",
+        "thumbprint-coordinator", "thumbprint-shard",
         .product(name: "CoreMetrics", package: "swift-metrics"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Yams", package: "Yams"),
       ],
       swiftSettings: swiftSettings),
     .testTarget(

@@ -60,7 +60,9 @@ public struct ErrorAnswers<Context: RequestContext>: RouterMiddleware {
     let body = ErrorBody(
       error: .init(
         code: "\(error.code)", message: error.message, hint: error.hint, requestId: requestID))
-    let data = (try? JSONEncoder().encode(body)) ?? Data()
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    let data = (try? encoder.encode(body)) ?? Data()
     return Response(
       status: .init(code: error.code.httpStatus),
       headers: [.contentType: "application/json"], body: .init(byteBuffer: .init(bytes: data)))

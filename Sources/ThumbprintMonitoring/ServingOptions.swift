@@ -99,14 +99,18 @@ public struct ServingOptions: ParsableArguments {
 extension ServingOptions.Values {
   /// The HTTP server of these settings, with the probes of `process`; none if none is wanted.
   ///
-  /// - Parameter metrics: What `process` counts with.
+  /// - Parameters:
+  ///   - metrics: What `process` counts with.
+  ///   - more: Adds what else it serves.
   public func httpServices(
-    of process: any WatchedProcess, metrics: PrometheusMetrics
+    of process: any WatchedProcess, metrics: PrometheusMetrics,
+    more: (HTTPServer.Routes) -> Void = { _ in }
   ) -> [any Service] {
     guard let http else { return [] }
     let routes = HTTPServer.Routes()
     routes.add(middleware: ErrorAnswers(logger: logger))
     Probes(of: process, metrics: metrics).addRoutes(to: routes)
+    more(routes)
     return [HTTPServer(host: http.host, port: http.port, routes: routes, logger: logger)]
   }
 }

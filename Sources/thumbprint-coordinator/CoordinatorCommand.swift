@@ -1,5 +1,6 @@
 import ArgumentParser
 import ServiceLifecycle
+import ThumbprintGateway
 import ThumbprintMonitoring
 import ThumbprintServer
 
@@ -23,6 +24,13 @@ struct CoordinatorCommand: AsyncParsableCommand {
   @Option(help: "Where the cluster map is kept: lmdb:DIR.")
   var metadata: String?
 
+  @Option(
+    help: """
+      The model that codes and shows pictures on the web page, or 'none' (default: the one that came \
+      with the program).
+      """)
+  var model: String?
+
   @OptionGroup var serving: ServingOptions
 
   func run() async throws {
@@ -34,7 +42,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
   }
 
   private func serve() async throws {
-    let settings = try serving.settings(with: ["listen", "metadata"])
+    let settings = try serving.settings(with: ["listen", "metadata", "model"])
     let listen =
       try settings.value(
         "listen", flag: listen, expected: "HOST:PORT", Daemon.listenAddress)
@@ -48,7 +56,16 @@ struct CoordinatorCommand: AsyncParsableCommand {
       host: listen.host, port: listen.port, store: try LMDBMetadataStore(folder: folder),
       limits: common.limits, metrics: CoordinatorMetrics(metrics),
       program: Daemon.program("thumbprint-coordinator"), logger: common.logger)
-    let services: [any Service] = [node] + common.httpServices(of: node, metrics: metrics)
+    var gateway: Gateway?
+    if let http = common.http {
+      gateway = try await Gateway(
+        of: listen.host, port: node.port,
+        model: settings.value("model", flag: model)?.text, httpHost: http.host,
+        logger: common.logger)
+    }
+    let services: [any Service] =
+      [node]
+      + common.httpServices(of: node, metrics: metrics) { [gateway] in gateway?.addRoutes(to: $0) }
     try await Daemon.run(services, logger: common.logger)
   }
 }

@@ -13,6 +13,9 @@ extension WorkerCore {
       state.lag = max(state.lag, driver.machine.followerLagMax)
       if driver.copy != nil { state.copyCount += 1 }
     }
+    if !openingKeys.isEmpty {
+      state.roles[ReplicaReport.Role.opening.rawValue, default: 0] += openingKeys.count
+    }
     return state
   }
 
@@ -23,9 +26,9 @@ extension WorkerCore {
       switch driver.machine.report.role {
       case .missing: problems.append("shard \(driver.key): its files are missing")
       case .damaged: problems.append("shard \(driver.key): its files are damaged")
-      case .idle, .primary, .needsTerm, .follower, .copying: break
+      case .idle, .opening, .primary, .needsTerm, .follower, .copying: break
       }
     }
-    return problems + unopened.sorted().map { "shard \($0): its files cannot be opened" }
+    return problems + openingKeys.map { "shard \($0): its files are being opened" }
   }
 }

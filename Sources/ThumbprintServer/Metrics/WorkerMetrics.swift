@@ -142,6 +142,6 @@ public final class WorkerMetrics: Sendable {
 
 extension ReplicaReport.Role {
   static let allRoles = [
-    primary, follower, copying, idle, needsTerm, missing, damaged,
+    primary, follower, copying, opening, idle, needsTerm, missing, damaged,
   ].map(\.rawValue)
 }

@@ -8,6 +8,8 @@ import ThumbprintTransport
 /// A coordinator that listens.
 public final class CoordinatorNode: Service {
   public let server: FrameServer
+  /// The port that it listens on.
+  public var port: Int { server.port }
   private let coordinator: CoordinatorService
   private let metrics: CoordinatorMetrics
   private let group: MultiThreadedEventLoopGroup

@@ -13,8 +13,6 @@ final class WorkerCore: EventLoopCore {
   private let loop: Loop
   private var machine: WorkerStateMachine
   private var drivers: [ShardKey: ReplicaDriver] = [:]
-  /// Replicas that were found on the disk and could not be opened, until there is a driver for them.
-  private(set) var unopened: Set<ShardKey> = []
   private var lastLife: UInt64 = 0
   private var connection: (any CoordinatorConnection)?
   private var connectionNumber: UInt64 = 0
@@ -84,7 +82,6 @@ final class WorkerCore: EventLoopCore {
       try drive(
         key, try result.get(), hasUnfinishedCopy: opening.listing.isBeingCopied)
     } catch {
-      unopened.insert(key)
       // As if it were not here: the coordinator has it copied anew, and what is good is kept.
       context.logger.error(
         "a replica cannot be opened", metadata: ["shard": "\(key)", "error": "\(error)"])
@@ -103,7 +100,6 @@ final class WorkerCore: EventLoopCore {
       key: key, life: lastLife, shard: shard, hasUnfinishedCopy: hasUnfinishedCopy,
       context: context, loop: loop)
     drivers[key] = driver
-    unopened.remove(key)
     return driver
   }
 
@@ -142,6 +138,9 @@ final class WorkerCore: EventLoopCore {
   }
 
   var allDrivers: [ReplicaDriver] { Array(drivers.values) }
+
+  /// Replicas that are still being opened.
+  var openingKeys: [ShardKey] { opening.keys.sorted() }
 
   /// Whether the coordinator knows this worker.
   var isRegistered: Bool { machine.isRegistered }

@@ -31,7 +31,15 @@ final class Socket {
   /// - Returns: Whether the other side still took it.
   @discardableResult
   func write(_ bytes: [UInt8]) -> Bool {
-    send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count
+    var start = 0
+    while start < bytes.count {
+      let count = bytes.withUnsafeBytes {
+        send(descriptor, $0.baseAddress! + start, bytes.count - start, Int32(MSG_NOSIGNAL))
+      }
+      guard count > 0 else { return false }
+      start += count
+    }
+    return true
   }
 
   /// All that comes until the other side ends the connection, or `seconds` without a byte.
@@ -56,10 +64,32 @@ final class Socket {
   }
 
   /// What an HTTP server answers.
-  static func get(_ path: String, port: Int) throws -> Answer {
+  static func get(
+    _ path: String, port: Int, host: String = "localhost"
+  ) throws -> Answer {
+    try ask("GET", path, port: port, headers: ["Host: \(host)"])
+  }
+
+  static func post(
+    _ path: String, port: Int, type: String = "application/json", _ body: [UInt8],
+    headers: [String] = []
+  ) throws -> Answer {
+    try ask(
+      "POST", path, port: port, headers: ["Host: localhost", "Content-Type: \(type)"] + headers,
+      body: body)
+  }
+
+  static func ask(
+    _ method: String, _ path: String, port: Int, headers: [String], body: [UInt8] = []
+  ) throws -> Answer {
     let connection = try Socket(port: port)
-    connection.write(
-      Array("GET \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8))
+    let lines =
+      ["\(method) \(path) HTTP/1.1", "Connection: close", "Content-Length: \(body.count)"] + headers
+    connection.write(Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8))
+    // A server that has heard enough may close before it has read all.
+    for start in stride(from: 0, to: body.count, by: 1 << 20) {
+      guard connection.write(Array(body[start..<min(start + 1 << 20, body.count)])) else { break }
+    }
     let bytes = connection.readToEnd()
     guard let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else {
       throw DaemonProcess.Failure("no answer to \(path)")
