@@ -32,6 +32,9 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    .package(
+      url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
@@ -99,18 +102,16 @@ let package = Package(
     .executableTarget(
       name: "thumbprint-coordinator",
       dependencies: [
-        "ThumbprintServer", "ThumbprintCodes",
+        "ThumbprintGateway", "ThumbprintMonitoring", "ThumbprintServer",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "thumbprint-shard",
       dependencies: [
-        "ThumbprintServer", "ThumbprintCluster", "ThumbprintCodes",
+        "ThumbprintMonitoring", "ThumbprintServer", "ThumbprintCluster", "ThumbprintCodes",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
-        .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ],
       swiftSettings: swiftSettings),
@@ -124,10 +125,41 @@ let package = Package(
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
         .product(name: "Logging", package: "swift-log"),
-        .product(name: "Metrics", package: "swift-metrics"),
+        .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
         .product(name: "UnixSignals", package: "swift-service-lifecycle"),
         .product(name: "Yams", package: "Yams"),
+      ],
+      swiftSettings: swiftSettings),
+    // What processes tell those who watch over them: metrics and probes over HTTP.
+    .target(
+      name: "ThumbprintMonitoring",
+      dependencies: [
+        "ThumbprintServer", "ThumbprintTransport", "ThumbprintWire",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "CoreMetrics", package: "swift-metrics"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ],
+      swiftSettings: swiftSettings),
+    // The HTTP/JSON API of a coordinator, and its web page.
+    .target(
+      name: "ThumbprintGateway",
+      dependencies: [
+        "ThumbprintMonitoring", "ThumbprintServer", "ThumbprintClient", "ThumbprintCoding",
+        "ThumbprintImages", "ThumbprintWire", "ThumbprintCodes",
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      resources: [
+        .embedInCode("openapi.yaml"), .embedInCode("Page/index.html"),
+        .embedInCode("Page/style.css"), .embedInCode("Page/page.js"),
+        .embedInCode("Page/icon.svg"),
       ],
       swiftSettings: swiftSettings),
     .target(
@@ -230,6 +262,19 @@ let package = Package(
         "ThumbprintCluster", "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
         "ThumbprintTestKit",
         .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: swiftSettings),
+    // The executables as operators and programs meet them: metrics, probes, settings, the HTTP API,
+    // and peers that break the rules.
+    .testTarget(
+      name: "DaemonTests",
+      dependencies: [
+        "ThumbprintGateway", "ThumbprintMonitoring", "ThumbprintServer", "ThumbprintClient",
+        "ThumbprintCoding", "ThumbprintImages", "ThumbprintWire", "ThumbprintCodes",
+        "thumbprint-coordinator", "thumbprint-shard",
+        .product(name: "CoreMetrics", package: "swift-metrics"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
+        .product(name: "Yams", package: "Yams"),
       ],
       swiftSettings: swiftSettings),
     .testTarget(

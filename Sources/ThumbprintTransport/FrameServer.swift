@@ -9,20 +9,29 @@ public final class FrameServer: Sendable {
   final class Shared: Sendable {
     let service: any FrameService
     let limits: TransportLimits
-    let logger: Logger
+    let log: PeerLog
+    /// Makes the traces of this process differ from those of others.
+    let traceSeed = UInt64.random(in: 0...UInt64.max)
     private let state = Mutex(State())
+    private let counts = Mutex(ConnectionCounts())
 
     private struct State {
       var channels: [UInt64: any Channel] = [:]
       var lastNumber: UInt64 = 0
       var isShuttingDown = false
+      /// Connections beyond the bound that are being told so.
+      var refusedCount = 0
     }
 
     init(service: any FrameService, limits: TransportLimits, logger: Logger) {
       self.service = service
       self.limits = limits
-      self.logger = logger
+      log = PeerLog(limits, logger)
     }
+
+    func count(_ body: (inout ConnectionCounts) -> Void) { counts.withLock { body(&$0) } }
+
+    var currentCounts: ConnectionCounts { counts.withLock { $0 } }
 
     var isShuttingDown: Bool { state.withLock { $0.isShuttingDown } }
 
@@ -39,6 +48,17 @@ public final class FrameServer: Sendable {
         return state.lastNumber
       }
     }
+
+    /// Whether there is room to tell one more peer that there is no room.
+    func beginRefusal() -> Bool {
+      state.withLock { state in
+        guard state.refusedCount < FrameServer.refusedCountMax else { return false }
+        state.refusedCount += 1
+        return true
+      }
+    }
+
+    func endRefusal() { state.withLock { $0.refusedCount -= 1 } }
 
     func end(_ number: UInt64) { _ = state.withLock { $0.channels.removeValue(forKey: number) } }
 
@@ -73,6 +93,12 @@ public final class FrameServer: Sendable {
   /// Connections that are open.
   public var connectionCount: Int { shared.connectionCount }
 
+  /// What it has seen since it began.
+  public var counts: ConnectionCounts { shared.currentCounts }
+
+  /// Connections beyond the bound that are told so at once; further ones are just closed.
+  private static let refusedCountMax = 64
+
   /// Begins to listen.
   ///
   /// - Throws: `unavailable` if the address cannot be had.
@@ -101,21 +127,38 @@ public final class FrameServer: Sendable {
     _ channel: any Channel, _ shared: Shared
   ) -> EventLoopFuture<Void> {
     let address = channel.remoteAddress.map(PeerAddress.text) ?? "unknown"
-    guard let number = shared.begin(channel) else {
-      shared.logger.notice(
-        "refused",
-        metadata: [
-          "peer": "\(address)", "code": "busy",
-          "why": "\(shared.limits.connectionCountMax) connections are open",
-        ])
-      return channel.close()
-    }
+    guard let number = shared.begin(channel) else { return turnAway(channel, address, shared) }
+    shared.count { $0.accepted += 1 }
     channel.closeFuture.whenComplete { _ in shared.end(number) }
     return channel.eventLoop.makeCompletedFuture {
       let frames = FrameHandler(bodyByteCountMax: WireLimits.handshakeByteCountMax)
       let handler = ServerConnectionHandler(
         server: shared, frames: frames, number: number, address: address)
       try channel.pipeline.syncOperations.addHandlers([frames, handler])
+    }
+  }
+
+  /// Tells a peer that there is no room for it.
+  private static func turnAway(
+    _ channel: any Channel, _ address: String, _ shared: Shared
+  ) -> EventLoopFuture<Void> {
+    let error =
+      shared.isShuttingDown
+      ? ServiceError(.shuttingDown, "this process is about to end")
+      : ServiceError(
+        .busy, "\(shared.limits.connectionCountMax) connections are open, the most there may be",
+        hint: "use fewer connections, each for many requests; or set --connection-limit")
+    shared.count { $0.refuse(error.code) }
+    shared.log.write(.notice, "refused", kind: "\(error.code)", on: channel.eventLoop) {
+      ["peer": "\(address)", "code": "\(error.code)", "why": "\(error.message)"]
+    }
+    guard shared.beginRefusal() else { return channel.close() }
+    channel.closeFuture.whenComplete { _ in shared.endRefusal() }
+    let frame = Frame(
+      header: FrameHeader(type: .error, requestID: 0), body: ErrorMessage(error).encoded())
+    return channel.eventLoop.makeCompletedFuture {
+      try channel.pipeline.syncOperations.addHandler(
+        Farewell(frame.buffer(), tick: shared.limits.tick))
     }
   }
 
@@ -138,6 +181,34 @@ public final class FrameServer: Sendable {
       }
     }
     for channel in channels { try? await channel.closeFuture.get() }
+    shared.log.summarise()
+  }
+}
+
+/// Says one thing to a peer and ends the connection. What the peer says is read and dropped: a
+/// connection that is closed with bytes unread takes what was said last with it.
+private final class Farewell: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+
+  private let words: ByteBuffer
+  private let tick: TimeAmount
+
+  init(_ words: ByteBuffer, tick: TimeAmount) {
+    self.words = words
+    self.tick = tick
+  }
+
+  func channelActive(context: ChannelHandlerContext) {
+    let channel = context.channel
+    channel.writeAndFlush(words, promise: nil)
+    channel.close(mode: .output, promise: nil)
+    channel.eventLoop.scheduleTask(in: tick) { channel.close(promise: nil) }
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    context.close(promise: nil)
   }
 }
 

@@ -57,6 +57,14 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
   func channelInactive(context: ChannelHandlerContext) {
     tick?.cancel()
     outbox?.close()
+    if !isClosing, frames.frameBegan != nil {
+      server.log.write(.notice, "cut off", kind: "within a frame", on: context.eventLoop) {
+        [
+          "peer": "\(address)", "connection": "\(number)",
+          "why": "the peer ended the connection within a frame",
+        ]
+      }
+    }
     let open = requests.values.compactMap(\.request)
     requests = [:]
     for request in open { request.cancel() }
@@ -113,7 +121,9 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     if let error = error as? ServiceError {
       refuse(error)
     } else {
-      server.logger.debug("connection failed", metadata: ["peer": "\(address)", "why": "\(error)"])
+      server.log.logger.debug(
+        "connection failed",
+        metadata: ["peer": "\(address)", "connection": "\(number)", "why": "\(error)"])
       isClosing = true
       context.close(promise: nil)
     }
@@ -130,10 +140,11 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
       frames.bodyByteCountMax = welcome.bodyByteCountMax
       peer = Peer(connection: number, address: address, hello: hello)
       write(Frame(welcome, answering: frame.header))
-      server.logger.debug(
+      server.log.logger.debug(
         "connected",
         metadata: [
-          "peer": "\(address)", "role": "\(hello.role)", "program": "\(hello.program)",
+          "peer": "\(address)", "connection": "\(number)", "role": "\(hello.role)",
+          "program": "\(hello.program)",
           "name": "\(hello.name?.text ?? "")",
         ])
     } catch {
@@ -158,7 +169,12 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     if server.isShuttingDown {
       return fail(ServiceError(.shuttingDown, "this process is about to end"))
     }
-    let request = ServerRequest(frame: frame, peer: peer) { outbox.write($0, answering: id) }
+    let loop = context?.eventLoop
+    let request = ServerRequest(frame: frame, peer: peer, traceSeed: server.traceSeed) {
+      outbox.write($0, answering: id)
+    } onAnswer: { [server] request, error in
+      if let loop { server.note(request, error, on: loop) }
+    }
     requests[id] = OpenRequest(request: request, byteCount: frame.body.count)
     requestByteCount += frame.body.count
     server.service.handle(request)
@@ -227,21 +243,57 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     isClosing = true
     frames.stop()
     outbox?.drain()
-    server.logger.notice(
-      "refused",
-      metadata: [
-        "peer": "\(address)", "code": "\(error.code)", "why": "\(error.message)",
-        "name": "\(peer?.hello.name?.text ?? "")",
-      ])
+    server.count { $0.refuse(error.code) }
+    server.log.write(.notice, "refused", kind: "\(error.code)", on: context.eventLoop) {
+      [
+        "peer": "\(address)", "connection": "\(number)", "code": "\(error.code)",
+        "why": "\(error.message)", "name": "\(peer?.hello.name?.text ?? "")",
+      ]
+    }
     let header = FrameHeader(type: .error, requestID: requestID)
     let frame = Frame(header: header, body: ErrorMessage(error).encoded())
-    context.writeAndFlush(wrapOutboundOut(frame.buffer())).whenComplete {
-      [channel = context.channel] _ in
-      channel.close(promise: nil)
-    }
-    // A peer that does not read gets no more time than one tick.
+    context.writeAndFlush(wrapOutboundOut(frame.buffer()), promise: nil)
+    // What comes until the peer has heard it is read and dropped; a connection that is closed with
+    // bytes unread takes what was said last with it. The peer has one tick.
+    context.close(mode: .output, promise: nil)
     context.eventLoop.scheduleTask(in: server.limits.tick) { [channel = context.channel] in
       channel.close(promise: nil)
+    }
+  }
+}
+
+extension FrameServer.Shared {
+  /// A request was answered: counts it, and logs what failed or was slow. Any thread may call.
+  func note(_ request: ServerRequest, _ error: ServiceError?, on loop: any EventLoop) {
+    count { if error == nil { $0.answered += 1 } else { $0.failed += 1 } }
+    let time = NIODeadline.now() - request.received
+    func fields() -> Logger.Metadata {
+      let header = request.frame.header
+      var fields: Logger.Metadata = [
+        "peer": "\(request.peer.address)", "connection": "\(request.peer.connection)",
+        "request": "\(header.requestID)", "trace": "\(String(request.traceID, radix: 16))",
+        "type": "\(header.type)", "ms": "\(time.nanoseconds / 1_000_000)",
+      ]
+      if let error {
+        fields["code"] = "\(error.code)"
+        fields["why"] = "\(error.message)"
+      }
+      return fields
+    }
+    if let error {
+      log.write(error.code.level, "request failed", kind: "\(error.code)", on: loop, fields)
+    } else if let slow = limits.slowRequestTime, time > slow, request.frame.header.type.isPrompt {
+      log.write(.notice, "slow request", kind: "\(request.frame.header.type)", on: loop, fields)
+    }
+  }
+}
+
+extension MessageType {
+  /// Whether it is answered as soon as that can be done; others wait for something to happen.
+  fileprivate var isPrompt: Bool {
+    switch self {
+    case .search, .fetch, .append, .scan, .admin: true
+    default: false
     }
   }
 }

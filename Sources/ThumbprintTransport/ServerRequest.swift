@@ -10,8 +10,12 @@ public final class ServerRequest: Sendable {
   public let peer: Peer
   /// When the whole request was there.
   public let received: NIODeadline
+  /// By which this request can be found in the logs of all processes that took part in it: that of
+  /// the asker, if it has one.
+  public let traceID: UInt64
   private let state = Mutex(State())
   private let finish: @Sendable (ByteBuffer) -> Void
+  private let onAnswer: @Sendable (ServerRequest, ServiceError?) -> Void
 
   private struct State {
     var isAnswered = false
@@ -19,15 +23,35 @@ public final class ServerRequest: Sendable {
     var onCancel: (@Sendable () -> Void)?
   }
 
-  init(frame: Frame, peer: Peer, finish: @escaping @Sendable (ByteBuffer) -> Void) {
+  /// - Parameters:
+  ///   - finish: Takes the answer.
+  ///   - onAnswer: Called after that, with the error if it is one. Must not keep the request.
+  init(
+    frame: Frame, peer: Peer, traceSeed: UInt64,
+    finish: @escaping @Sendable (ByteBuffer) -> Void,
+    onAnswer: @escaping @Sendable (ServerRequest, ServiceError?) -> Void
+  ) {
     self.frame = frame
     self.peer = peer
     received = .now()
+    let header = frame.header
+    traceID =
+      header.traceID != 0
+      ? header.traceID : Self.trace(traceSeed, peer.connection, header.requestID)
     self.finish = finish
+    self.onAnswer = onAnswer
   }
 
   deinit {
     fail(ServiceError(.internalError, "the request was forgotten"))
+  }
+
+  /// A number that no other request has, as good as surely: the finaliser of SplitMix64.
+  private static func trace(_ seed: UInt64, _ connection: UInt64, _ request: UInt64) -> UInt64 {
+    var z = seed ^ (connection << 32) ^ request
+    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+    return max(1, z ^ (z >> 31))
   }
 
   /// After which the peer does not wait for the answer; `nil` if it will.
@@ -53,11 +77,13 @@ public final class ServerRequest: Sendable {
 
   /// Answers. Only the first answer counts.
   public func answer(_ message: some WireMessage) {
-    answer(Frame(message, answering: frame.header))
+    answer(Frame(message, answering: frame.header), nil)
   }
 
   /// Answers with an error. Only the first answer counts.
-  public func fail(_ error: ServiceError) { answer(ErrorMessage(error)) }
+  public func fail(_ error: ServiceError) {
+    answer(Frame(ErrorMessage(error), answering: frame.header), error)
+  }
 
   /// Answers with the body of another peer's answer. Only the first answer counts.
   public func answer(type: MessageType, body: [UInt8]) {
@@ -65,10 +91,10 @@ public final class ServerRequest: Sendable {
       Frame(
         header: FrameHeader(
           type: type, requestID: frame.header.requestID, traceID: frame.header.traceID),
-        body: body))
+        body: body), nil)
   }
 
-  private func answer(_ answer: Frame) {
+  private func answer(_ answer: Frame, _ error: ServiceError?) {
     let isFirst = state.withLock { state in
       state.onCancel = nil
       defer { state.isAnswered = true }
@@ -76,15 +102,17 @@ public final class ServerRequest: Sendable {
     }
     guard isFirst else { return }
     var answer = answer
+    var error = error
     if answer.body.count > WireLimits.bodyByteCountMax {
-      answer = Frame(
-        ErrorMessage(
-          ServiceError(
-            .tooLarge,
-            "the answer has \(answer.body.count) bytes; the most is \(WireLimits.bodyByteCountMax)",
-            hint: "ask for less at once")), answering: frame.header)
+      let tooLarge = ServiceError(
+        .tooLarge,
+        "the answer has \(answer.body.count) bytes; the most is \(WireLimits.bodyByteCountMax)",
+        hint: "ask for less at once")
+      answer = Frame(ErrorMessage(tooLarge), answering: frame.header)
+      error = tooLarge
     }
     finish(answer.buffer())
+    onAnswer(self, error)
   }
 
   /// The peer does not want the answer any more.

@@ -3,7 +3,7 @@ import ThumbprintWire
 
 /// The bounds that a side of a connection holds its peers to.
 public struct TransportLimits: Sendable {
-  /// The most connections that are served at once; further ones are closed.
+  /// The most connections that are served at once; further ones are told so and closed.
   public var connectionCountMax = 4096
   /// The most requests under way on one connection; further ones are answered `busy`.
   public var inFlightCountMax = 256
@@ -23,6 +23,12 @@ public struct TransportLimits: Sendable {
   public var silenceMax = TimeAmount.seconds(2)
   /// How often a server looks at the first three times.
   public var tick = TimeAmount.milliseconds(500)
+  /// A request that takes longer is logged; `nil` for none. Questions that wait for something to
+  /// happen are never slow.
+  public var slowRequestTime: TimeAmount?
+  /// Lines about peers that are logged in ``logWindow``; of further ones only the number is.
+  public var logLineCountMax = 50
+  public var logWindow = TimeAmount.seconds(10)
 
   public init() {}
 }

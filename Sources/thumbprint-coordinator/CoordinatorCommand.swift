@@ -1,5 +1,7 @@
 import ArgumentParser
-import Logging
+import ServiceLifecycle
+import ThumbprintGateway
+import ThumbprintMonitoring
 import ThumbprintServer
 
 /// `thumbprint-coordinator`: flags, and nothing else.
@@ -22,11 +24,14 @@ struct CoordinatorCommand: AsyncParsableCommand {
   @Option(help: "Where the cluster map is kept: lmdb:DIR.")
   var metadata: String?
 
-  @Option(help: "trace, debug, info, notice, warning or error (default: notice).")
-  var logLevel: String?
+  @Option(
+    help: """
+      The model that codes and shows pictures on the web page, or 'none' (default: the one that came \
+      with the program).
+      """)
+  var model: String?
 
-  @Option(help: "A YAML file of settings.")
-  var config: String?
+  @OptionGroup var serving: ServingOptions
 
   func run() async throws {
     do {
@@ -37,7 +42,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
   }
 
   private func serve() async throws {
-    let settings = try SettingsSource(path: config, keys: ["listen", "metadata", "log-level"])
+    let settings = try serving.settings(with: ["listen", "metadata", "model"])
     let listen =
       try settings.value(
         "listen", flag: listen, expected: "HOST:PORT", Daemon.listenAddress)
@@ -45,15 +50,22 @@ struct CoordinatorCommand: AsyncParsableCommand {
     let folder: String = try settings.required(
       "metadata", flag: metadata, expected: "lmdb:DIR"
     ) { $0.hasPrefix("lmdb:") && $0.count > 5 ? String($0.dropFirst(5)) : nil }
-    let level =
-      try settings.value(
-        "log-level", flag: logLevel, expected: "a level of the log", { Logger.Level(rawValue: $0) })
-      ?? .notice
-    let logger = DaemonLog.logger("thumbprint-coordinator", level: level)
-    Daemon.raiseFileLimit()
+    let common = try serving.values(settings, program: "thumbprint-coordinator")
+    let metrics = PrometheusMetrics(Probes.descriptions(of: CoordinatorNode.self))
     let node = try await CoordinatorNode.start(
       host: listen.host, port: listen.port, store: try LMDBMetadataStore(folder: folder),
-      program: Daemon.program("thumbprint-coordinator"), logger: logger)
-    try await Daemon.run([node], logger: logger)
+      limits: common.limits, metrics: CoordinatorMetrics(metrics),
+      program: Daemon.program("thumbprint-coordinator"), logger: common.logger)
+    var gateway: Gateway?
+    if let http = common.http {
+      gateway = try await Gateway(
+        of: listen.host, port: node.port,
+        model: settings.value("model", flag: model)?.text, httpHost: http.host,
+        logger: common.logger)
+    }
+    let services: [any Service] =
+      [node]
+      + common.httpServices(of: node, metrics: metrics) { [gateway] in gateway?.addRoutes(to: $0) }
+    try await Daemon.run(services, logger: common.logger)
   }
 }

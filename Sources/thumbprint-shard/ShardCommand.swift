@@ -1,7 +1,8 @@
 import ArgumentParser
-import Logging
+import ServiceLifecycle
 import ThumbprintCluster
 import ThumbprintCodes
+import ThumbprintMonitoring
 import ThumbprintServer
 
 /// `thumbprint-shard`: flags, and nothing else.
@@ -37,11 +38,7 @@ struct ShardCommand: AsyncParsableCommand {
   @Option(help: "Bytes that it offers for replicas, for instance 500GB (default: 1TiB).")
   var capacity: String?
 
-  @Option(help: "trace, debug, info, notice, warning or error (default: notice).")
-  var logLevel: String?
-
-  @Option(help: "A YAML file of settings.")
-  var config: String?
+  @OptionGroup var serving: ServingOptions
 
   func run() async throws {
     do {
@@ -52,9 +49,8 @@ struct ShardCommand: AsyncParsableCommand {
   }
 
   private func serve() async throws {
-    let settings = try SettingsSource(
-      path: config,
-      keys: ["data", "listen", "advertise", "coordinator", "name", "capacity", "log-level"])
+    let settings = try serving.settings(
+      with: ["data", "listen", "advertise", "coordinator", "name", "capacity"])
     let folder: String = try settings.required("data", flag: data, expected: "a folder") { $0 }
     let listen =
       try settings.value(
@@ -69,19 +65,18 @@ struct ShardCommand: AsyncParsableCommand {
     let capacity =
       try settings.value(
         "capacity", flag: capacity, expected: "a number of bytes", Daemon.byteCount) ?? 1 << 40
-    let level =
-      try settings.value(
-        "log-level", flag: logLevel, expected: "a level of the log", { Logger.Level(rawValue: $0) })
-      ?? .notice
-    let logger = DaemonLog.logger("thumbprint-shard", level: level)
+    let common = try serving.values(settings, program: "thumbprint-shard")
     var worker = WorkerNodeSettings(
       name: name, folder: folder, host: listen.host, port: listen.port, coordinator: coordinator,
       capacityByteCount: capacity)
     worker.advertised = try settings.value(
       "advertise", flag: advertise, expected: "HOST:PORT", WorkerAddress.init)
-    Daemon.raiseFileLimit()
+    worker.limits = common.limits
+    let metrics = PrometheusMetrics(Probes.descriptions(of: WorkerNode.self))
     let node = try await WorkerNode.start(
-      worker, program: Daemon.program("thumbprint-shard"), logger: logger)
-    try await Daemon.run([node], logger: logger)
+      worker, metrics: WorkerMetrics(metrics), program: Daemon.program("thumbprint-shard"),
+      logger: common.logger)
+    let services: [any Service] = [node] + common.httpServices(of: node, metrics: metrics)
+    try await Daemon.run(services, logger: common.logger)
   }
 }

@@ -32,18 +32,14 @@ import Testing
       [
         "ThumbprintTransport", "ThumbprintWire", "ThumbprintCluster", "ThumbprintStorage",
         "ThumbprintIndex", "ThumbprintCodes", "CLMDB", "NIOCore", "NIOPosix", "Logging",
-        "Metrics", "ServiceLifecycle", "UnixSignals", "Yams",
+        "CoreMetrics", "ServiceLifecycle", "UnixSignals", "Yams",
       ]
     ),
     (
-      "thumbprint-coordinator",
-      ["ThumbprintServer", "ThumbprintCodes", "ArgumentParser", "Logging", "ServiceLifecycle"]
-    ),
-    (
-      "thumbprint-shard",
+      "ThumbprintMonitoring",
       [
-        "ThumbprintServer", "ThumbprintCluster", "ThumbprintCodes", "ArgumentParser", "Logging",
-        "ServiceLifecycle",
+        "ThumbprintServer", "ThumbprintTransport", "ThumbprintWire", "NIOCore", "NIOPosix",
+        "Logging", "CoreMetrics", "ServiceLifecycle", "Hummingbird", "ArgumentParser",
       ]
     ),
     ("ThumbprintNets", ["ThumbprintCodes", "COpenBLAS"]),
@@ -51,10 +47,34 @@ import Testing
     ("ThumbprintScenes", ["ThumbprintImages", "ThumbprintCodes"]),
     ("ThumbprintCoding", ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes", "CXXHash"]),
     (
+      "ThumbprintGateway",
+      [
+        "ThumbprintMonitoring", "ThumbprintServer", "ThumbprintClient", "ThumbprintCoding",
+        "ThumbprintImages", "ThumbprintWire", "ThumbprintCodes", "Hummingbird", "HTTPTypes",
+        "NIOCore",
+        "Logging",
+      ]
+    ),
+    (
+      "thumbprint-coordinator",
+      [
+        "ThumbprintGateway", "ThumbprintMonitoring", "ThumbprintServer", "ArgumentParser",
+        "ServiceLifecycle",
+      ]
+    ),
+    (
+      "thumbprint-shard",
+      [
+        "ThumbprintMonitoring", "ThumbprintServer", "ThumbprintCluster", "ThumbprintCodes",
+        "ArgumentParser", "ServiceLifecycle",
+      ]
+    ),
+    (
       "ThumbprintCommands",
       [
         "ThumbprintClient", "ThumbprintWire", "ThumbprintStorage", "ThumbprintIndex",
-        "ThumbprintCodes", "ThumbprintCoding", "ThumbprintNets", "ThumbprintImages", "ThumbprintScenes", "CXXHash", "ArgumentParser",
+        "ThumbprintCodes", "ThumbprintCoding", "ThumbprintNets", "ThumbprintImages",
+        "ThumbprintScenes", "CXXHash", "ArgumentParser",
       ]
     ),
     ("thumbprint", ["ThumbprintCommands"]),
@@ -91,8 +111,8 @@ import Testing
 
   @Test func orderHasNoCycle() {
     var below: Set<String> = [
-      "ArgumentParser", "NIOCore", "NIOPosix", "Logging", "Metrics", "ServiceLifecycle",
-      "UnixSignals", "Yams",
+      "ArgumentParser", "NIOCore", "NIOPosix", "Logging", "CoreMetrics", "ServiceLifecycle",
+      "UnixSignals", "Yams", "Hummingbird", "HTTPTypes",
     ]
     for (target, mayImport) in Self.order {
       #expect(mayImport.isSubset(of: below), "\(target) imports what stands above it")

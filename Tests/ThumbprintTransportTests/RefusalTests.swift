@@ -121,7 +121,8 @@ import ThumbprintWire
     let bench = try await Bench(limits)
     let first = try await bench.connect()
     let second = try await bench.connect()
-    await #expect(throws: ServiceError.self) { _ = try await bench.connect() }
+    let error = await #expect(throws: ServiceError.self) { _ = try await bench.connect() }
+    #expect(error?.code == .busy && error?.message.contains("2 connections are open") == true)
     #expect(bench.lines.all.count == 1 && bench.lines.all[0].contains("busy"))
     first.close()
     while bench.server.connectionCount > 1 { await Task.yield() }

@@ -22,6 +22,13 @@ public struct QueryRouterStateMachine<Certificate: Sendable, Content: Sendable>:
   private var routes: [ShardKey: [WorkerName]] = [:]
   private var shardCounts: [CollectionID: Int] = [:]
   private var lastAttempt = AttemptID(0)
+  /// Requests that were not the first for their shards, since this machine began.
+  public private(set) var counts = Counts()
+
+  public struct Counts: Hashable, Sendable {
+    public var retries = 0
+    public var hedges = 0
+  }
 
   struct Attempt: Sendable {
     var query: QueryID
@@ -310,6 +317,12 @@ public struct QueryRouterStateMachine<Certificate: Sendable, Content: Sendable>:
       query: id, worker: worker, shards: keys, isFetch: isFetching, isHedge: isHedge, sentAt: now,
       hedgeAt: hedgeAt)
     loads.sent(worker, shardCount: keys.count, isHedge: isHedge)
+    let progress = isFetching ? query.fetching : query.shards
+    if isHedge {
+      counts.hedges += 1
+    } else if keys.contains(where: { progress[$0].map { $0.attemptCount > 0 } ?? false }) {
+      counts.retries += 1
+    }
     func note(_ shard: inout ShardProgress) {
       shard.open.insert(attempt)
       shard.tried.insert(worker)

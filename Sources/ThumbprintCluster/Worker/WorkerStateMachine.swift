@@ -67,6 +67,11 @@ public struct WorkerStateMachine: Sendable {
     self.settings = settings
   }
 
+  /// Whether the coordinator knows this worker, as far as it can tell.
+  public var isRegistered: Bool {
+    if case .up = link { isKnown } else { false }
+  }
+
   /// The connection is open.
   public mutating func connected(now: MonotonicInstant) -> [WorkerAction] {
     link = .up

@@ -11,8 +11,7 @@ struct ModelOptions: ParsableArguments {
     completion: .file())
   var model: String?
 
-  static let variable = "THUMBPRINT_MODEL"
-  static let fileName = "thumbprint.safetensors"
+  static let variable = InstalledModel.variable
 
   /// The path of the model to use.
   ///
@@ -20,11 +19,11 @@ struct ModelOptions: ParsableArguments {
   func path() throws -> String {
     if let model { return model }
     if let path = ProcessInfo.processInfo.environment[Self.variable], !path.isEmpty { return path }
-    let places = Self.installedPlaces
-    if let found = places.first(where: FileManager.default.fileExists) { return found }
+    if let found = InstalledModel.path { return found }
     throw CommandError(
       .usage, "--model: no model came with this program",
-      hint: "give --model FILE or set \(Self.variable); looked at \(places.joined(separator: ", "))"
+      hint: "give --model FILE or set \(Self.variable); looked at "
+        + InstalledModel.places.joined(separator: ", ")
     )
   }
 
@@ -33,19 +32,5 @@ struct ModelOptions: ParsableArguments {
     let path = try path()
     let flag = model == nil ? Self.variable : "--model"
     return try CommandError.naming(flag) { try Model(path: path) }
-  }
-
-  /// Where the model of an installation lies: beside the program, in the folder of resources that a
-  /// build puts there, or under `share` beside the program's `bin`.
-  static var installedPlaces: [String] {
-    let program =
-      Bundle.main.executableURL?.resolvingSymlinksInPath()
-      ?? URL(filePath: CommandLine.arguments[0])
-    let folder = program.deletingLastPathComponent()
-    return [
-      folder.appending(path: fileName),
-      folder.appending(path: "thumbprint_ThumbprintCoding.resources/\(fileName)"),
-      folder.deletingLastPathComponent().appending(path: "share/thumbprint/\(fileName)"),
-    ].map(\.path)
   }
 }

@@ -14,6 +14,7 @@ final class CoordinatorCore {
   let settings: CoordinatorSettings
   let logger: Logger
   let network: WirePeerNetwork
+  let metrics: CoordinatorMetrics
   /// `nil` once it has stopped: another coordinator may use it then.
   private var store: (any MetadataStore)?
   private(set) var controller: ControllerStateMachine
@@ -46,8 +47,9 @@ final class CoordinatorCore {
   /// - Parameter map: As the store has it.
   init(
     map: ClusterMap, store: any MetadataStore, settings: CoordinatorSettings, loop: any EventLoop,
-    network: WirePeerNetwork, logger: Logger
+    network: WirePeerNetwork, metrics: CoordinatorMetrics, logger: Logger
   ) {
+    self.metrics = metrics
     self.store = store
     self.settings = settings
     self.loop = loop

@@ -26,22 +26,25 @@ public final class CoordinatorService: FrameService {
   /// Reads the map, or makes the one of a new cluster, and begins to steer.
   ///
   /// - Parameters:
+  ///   - limits: For the connections to workers.
   ///   - loop: Where everything happens; the server that calls ``handle(_:)`` has it for its
   ///     connections too, so that nothing is handed from thread to thread.
   ///   - program: Name and version, told to peers.
   /// - Throws: ``MetadataStoreError``.
   public static func start(
     store: any MetadataStore, settings: CoordinatorSettings = CoordinatorSettings(),
-    loop: any EventLoop, program: String, logger: Logger
+    limits: TransportLimits = TransportLimits(), loop: any EventLoop,
+    metrics: CoordinatorMetrics = CoordinatorMetrics(), program: String, logger: Logger
   ) async throws -> CoordinatorService {
     let map = try await Self.map(in: store, settings.newCluster)
     let cluster = map.clusterID
-    let network = WirePeerNetwork(group: loop) {
+    let network = WirePeerNetwork(group: loop, limits: limits) {
       Hello(role: .coordinator, cluster: cluster, program: program)
     }
     let core = try await loop.submit {
       let core = CoordinatorCore(
-        map: map, store: store, settings: settings, loop: loop, network: network, logger: logger)
+        map: map, store: store, settings: settings, loop: loop, network: network,
+        metrics: metrics, logger: logger)
       core.start()
       return NIOLoopBound(core, eventLoop: loop)
     }.get()
@@ -65,6 +68,14 @@ public final class CoordinatorService: FrameService {
   public func stop() async {
     let core = core
     try? await loop.submit { core.value.stop() }.get()
+  }
+
+  /// Has the core say something of itself, on its loop; `nil` if the loop has ended.
+  func asked<Value: Sendable>(_ body: @escaping @Sendable (CoordinatorCore) -> Value) async
+    -> Value?
+  {
+    let core = core
+    return try? await loop.submit { body(core.value) }.get()
   }
 
   public func greet(_ hello: Hello) throws(ServiceError) -> Welcome {

@@ -72,7 +72,7 @@ extension CoordinatorCore {
     let patience = min(left, .seconds(2))
     network.start(
       OutgoingRequest(
-        message, traceID: fetch.request.frame.header.traceID, timeout: patience.timeAmount,
+        message, traceID: fetch.request.traceID, timeout: patience.timeAmount,
         completion: received), to: address)
   }
 

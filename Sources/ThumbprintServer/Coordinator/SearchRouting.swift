@@ -54,7 +54,7 @@ extension CoordinatorCore {
     searches[id] = SearchRouting.OpenSearch(
       search: search, request: request, shardCount: entry.shardCount, isEager: isEager)
     let cancelled = onLoop { core in
-      core.searches[id] = nil
+      if let open = core.searches.removeValue(forKey: id) { core.ended(open, .cancelled) }
       core.route { $0.queryCancelled(id, now: $1) }
     }
     request.onCancel(cancelled)
@@ -98,10 +98,23 @@ extension CoordinatorCore {
     case .answer(let query, let answer):
       if let open = searches.removeValue(forKey: query) {
         open.request.answer(reply(to: open, answer))
+        let isPartial = answer.shards.contains {
+          if case .missing = $0.state { true } else { false }
+        }
+        ended(open, isPartial ? .partial : .complete)
       }
     case .fail(let query, let failure):
-      if let open = searches.removeValue(forKey: query) { open.request.fail(error(failure, open)) }
+      if let open = searches.removeValue(forKey: query) {
+        open.request.fail(error(failure, open))
+        ended(open, .failed)
+      }
     }
+  }
+
+  private func ended(_ open: SearchRouting.OpenSearch, _ outcome: CoordinatorMetrics.QueryOutcome) {
+    metrics.searched(
+      outcome, queryCount: open.search.queryCount,
+      nanoseconds: (NIODeadline.now() - open.request.received).nanoseconds)
   }
 
   private func search(
@@ -135,8 +148,7 @@ extension CoordinatorCore {
   ) {
     let left = max(.milliseconds(1), MonotonicInstant.now.duration(to: deadline(of: request)))
     let outgoing = OutgoingRequest(
-      message, traceID: request.frame.header.traceID, timeout: left.timeAmount,
-      completion: received)
+      message, traceID: request.traceID, timeout: left.timeAmount, completion: received)
     attempts[attempt] = outgoing
     network.start(outgoing, to: address)
   }

@@ -61,7 +61,7 @@ extension CoordinatorCore {
     }
     let frame = append.request.frame
     let outgoing = OutgoingRequest(
-      type: .append, body: frame.body, traceID: frame.header.traceID, timeout: left.timeAmount,
+      type: .append, body: frame.body, traceID: append.request.traceID, timeout: left.timeAmount,
       completion: received)
     append.sent = (outgoing, entry.term)
     network.start(outgoing, to: address)
@@ -71,8 +71,10 @@ extension CoordinatorCore {
     let error: ServiceError
     do throws(ServiceError) {
       let frame = try result.get()
-      _ = try frame.message(as: AppendReply.self)
+      let reply = try frame.message(as: AppendReply.self)
       appends[append.id] = nil
+      let time = NIODeadline.now() - append.request.received
+      metrics.written(reply, nanoseconds: time.nanoseconds)
       return append.request.answer(type: frame.header.type, body: frame.body)
     } catch let failure {
       error = failure
@@ -89,6 +91,7 @@ extension CoordinatorCore {
 
   private func end(_ append: OpenAppend, _ error: ServiceError) {
     appends[append.id] = nil
+    metrics.writeFailed()
     append.request.fail(error)
   }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import NIOCore
 import ServiceLifecycle
 import ThumbprintStorage
 import ThumbprintWire
@@ -8,7 +9,9 @@ import UnixSignals
 /// What is the same for every process that serves.
 public enum Daemon {
   /// Name and version, told to peers.
-  public static func program(_ name: String) -> String { "\(name) 0.1.0" }
+  public static func program(_ name: String) -> String { "\(name) \(version)" }
+
+  public static let version = "0.1.0"
 
   /// Runs services until SIGTERM or SIGINT, and ends in order.
   public static func run(_ services: [any Service], logger: Logger) async throws {
@@ -19,11 +22,34 @@ public enum Daemon {
   }
 
   /// Lets the process have as many open files as the system allows.
-  public static func raiseFileLimit() {
+  ///
+  /// - Parameter connectionCountMax: Connections that it means to let in; fewer if the system
+  ///   does not allow so many files, which is logged.
+  public static func raiseFileLimit(for connectionCountMax: inout Int, logger: Logger) {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
     limit.rlim_cur = limit.rlim_max
     setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    let most = max(16, Int(clamping: limit.rlim_cur) - ownFileCount)
+    guard most < connectionCountMax else { return }
+    connectionCountMax = most
+    logger.notice(
+      "fewer connections than wanted: the system allows this process few open files",
+      metadata: ["connections": "\(most)", "files": "\(limit.rlim_cur)"])
+  }
+
+  /// Files that the process needs beside connections: replicas, copies, connections of its own.
+  private static let ownFileCount = 256
+
+  /// A time: `500ms`, `5s`, `10min`, `1h`.
+  public static func duration(_ text: String) -> TimeAmount? {
+    let units: [(String, Int64)] = [
+      ("ms", 1_000_000), ("s", 1_000_000_000), ("min", 60_000_000_000), ("h", 3_600_000_000_000),
+    ]
+    guard let unit = units.first(where: { text.hasSuffix($0.0) }),
+      let number = Int64(text.dropLast(unit.0.count)), (0...1_000_000).contains(number)
+    else { return nil }
+    return .nanoseconds(number * unit.1)
   }
 
   /// Tells why the process cannot go on, in one line and perhaps a hint, and gives the status to

@@ -42,16 +42,20 @@ public struct WorkerNodeSettings: Sendable {
 public final class WorkerNode: Service {
   public let server: FrameServer
   private let worker: WorkerService
+  private let metrics: WorkerMetrics
+  private let folder: String
   private let network: WirePeerNetwork
   private let group: MultiThreadedEventLoopGroup
   private let logger: Logger
 
   private init(
-    server: FrameServer, worker: WorkerService, network: WirePeerNetwork,
-    group: MultiThreadedEventLoopGroup, logger: Logger
+    server: FrameServer, worker: WorkerService, metrics: WorkerMetrics, folder: String,
+    network: WirePeerNetwork, group: MultiThreadedEventLoopGroup, logger: Logger
   ) {
     self.server = server
     self.worker = worker
+    self.metrics = metrics
+    self.folder = folder
     self.network = network
     self.group = group
     self.logger = logger
@@ -61,7 +65,8 @@ public final class WorkerNode: Service {
   ///
   /// - Throws: `StoreError` about the folder; `ServiceError` about the address.
   public static func start(
-    _ settings: WorkerNodeSettings, program: String, logger: Logger
+    _ settings: WorkerNodeSettings, metrics: WorkerMetrics = WorkerMetrics(), program: String,
+    logger: Logger
   ) async throws -> WorkerNode {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     do {
@@ -90,7 +95,7 @@ public final class WorkerNode: Service {
         settings: own, peers: network,
         coordinator: WireCoordinatorNetwork(
           address: settings.coordinator, group: group, limits: settings.limits, hello: hello),
-        membership: membership, logger: logger)
+        membership: membership, metrics: metrics, logger: logger)
       frames.begin(worker)
       logger.notice(
         "listening",
@@ -99,7 +104,8 @@ public final class WorkerNode: Service {
           "coordinator": "\(settings.coordinator)",
         ])
       return WorkerNode(
-        server: server, worker: worker, network: network, group: group, logger: logger)
+        server: server, worker: worker, metrics: metrics, folder: settings.folder,
+        network: network, group: group, logger: logger)
     } catch {
       try? await group.shutdownGracefully()
       throw error
@@ -136,5 +142,21 @@ public final class WorkerNode: Service {
     network.close()
     try? await group.shutdownGracefully()
     logger.notice("ended")
+  }
+}
+
+extension WorkerNode: WatchedProcess {
+  public static var metrics: [MetricDescription] { WorkerMetrics.descriptions }
+
+  public func updateMetrics() async {
+    metrics.transport.update(server)
+    metrics.updateDisk(folder: folder)
+    metrics.update(await worker.asked { $0.metricsState() })
+  }
+
+  public func takeTurn() async { _ = await worker.asked { _ in true } }
+
+  public func readinessProblems() async -> [String] {
+    await worker.asked { $0.readinessProblems() }
   }
 }

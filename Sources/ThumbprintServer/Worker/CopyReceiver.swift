@@ -111,6 +111,7 @@ final class CopyReceiver: Sendable {
       if isStopped { return nil }
       try target.put(item: piece.item, offset: piece.offset, bytes)
       counts.receivedByteCount += bytes.count
+      context.metrics.copied(received: bytes.count)
       let now = MonotonicInstant.now
       if lastFlush.advanced(by: Self.flushInterval) <= now {
         try target.flush()

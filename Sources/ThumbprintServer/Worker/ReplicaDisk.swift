@@ -1,3 +1,4 @@
+import ThumbprintCluster
 import ThumbprintCodes
 import ThumbprintStorage
 
@@ -33,7 +34,9 @@ final class ReplicaDisk: Sendable {
   private let state = Monitor(State())
 
   /// - Parameter shard: Finds the replica; called on the thread alone.
-  init(name: String, shard: @escaping @Sendable () throws -> Shard) {
+  init(
+    name: String, metrics: WorkerMetrics, shard: @escaping @Sendable () throws -> Shard
+  ) {
     OwnThread.start(name) { [state] in
       while let jobs = Self.take(state) {
         var writes: [Write] = []
@@ -43,7 +46,7 @@ final class ReplicaDisk: Sendable {
           case .write(let write): writes.append(write)
           }
         }
-        if !writes.isEmpty { Self.run(writes, shard) }
+        if !writes.isEmpty { Self.run(writes, metrics, shard) }
       }
       state.change { $0.hasEnded = true }
     }
@@ -69,13 +72,18 @@ final class ReplicaDisk: Sendable {
     return jobs?.isEmpty == false ? jobs : nil
   }
 
-  private static func run(_ writes: [Write], _ shard: () throws -> Shard) {
+  private static func run(
+    _ writes: [Write], _ metrics: WorkerMetrics, _ shard: () throws -> Shard
+  ) {
+    let began = MonotonicInstant.now
     do {
       let (receipts, position) = try shard().write(writes.map(\.prepared), term: writes[0].term)
+      metrics.wrote(writes.count, isDone: true, since: began)
       for (write, receipt) in zip(writes, receipts) {
         write.completed(.success((receipt, position)))
       }
     } catch {
+      metrics.wrote(writes.count, isDone: false, since: began)
       for write in writes { write.completed(.failure(error)) }
     }
   }

@@ -65,7 +65,8 @@ final class ReplicaDriver {
       shard: key, worker: context.settings.name,
       stored: status.map { (promisedTerm: $0.promisedTerm, summary: ReplicaSummary($0)) },
       hasUnfinishedCopy: hasUnfinishedCopy, settings: context.settings.replica)
-    disk = ReplicaDisk(name: "disk-\(key.number)") { [store = context.store] in
+    disk = ReplicaDisk(name: "disk-\(key.number)", metrics: context.metrics) {
+      [store = context.store] in
       try store.shard(key)
     }
     publish()

@@ -116,7 +116,9 @@ final class SearchWork: Sendable {
     }
     guard let whole else { return }
     do {
-      reply(.success(try message(try whole.get())))
+      let answers = try whole.get()
+      context.metrics.compared(answers)
+      reply(.success(try message(answers)))
     } catch {
       reply(.failure(ServiceError(any: error)))
     }

@@ -10,6 +10,7 @@ final class WorkerContext: Sendable {
   let coordinator: any CoordinatorNetwork
   let membership: ClusterMembership
   let logger: Logger
+  let metrics: WorkerMetrics
   let replicas = ReplicaTable()
   let copies: CopySources
   /// Searches, and what else needs the processor.
@@ -19,8 +20,10 @@ final class WorkerContext: Sendable {
 
   init(
     settings: WorkerSettings, store: ReplicaStore, peers: any PeerNetwork,
-    coordinator: any CoordinatorNetwork, membership: ClusterMembership, logger: Logger
+    coordinator: any CoordinatorNetwork, membership: ClusterMembership, metrics: WorkerMetrics,
+    logger: Logger
   ) {
+    self.metrics = metrics
     self.settings = settings
     self.store = store
     self.peers = peers

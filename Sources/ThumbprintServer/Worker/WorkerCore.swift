@@ -137,6 +137,14 @@ final class WorkerCore: EventLoopCore {
     connection?.close()
   }
 
+  var allDrivers: [ReplicaDriver] { Array(drivers.values) }
+
+  /// Replicas that are still being opened.
+  var openingKeys: [ShardKey] { opening.keys.sorted() }
+
+  /// Whether the coordinator knows this worker.
+  var isRegistered: Bool { machine.isRegistered }
+
   /// The threads of the disks; they outlive the loop.
   var disks: [ReplicaDisk] { drivers.values.map(\.disk) }
 

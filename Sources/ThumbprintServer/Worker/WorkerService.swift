@@ -25,7 +25,8 @@ package final class WorkerService: RequestHandler {
   ///   `io`.
   package init(
     settings: WorkerSettings, peers: any PeerNetwork, coordinator: any CoordinatorNetwork,
-    membership: ClusterMembership = ClusterMembership(), logger: Logger
+    membership: ClusterMembership = ClusterMembership(), metrics: WorkerMetrics = WorkerMetrics(),
+    logger: Logger
   ) throws {
     let store = try ReplicaStore(
       path: settings.path, limits: settings.maintenance, retention: settings.retention)
@@ -35,7 +36,7 @@ package final class WorkerService: RequestHandler {
     logger[metadataKey: "worker"] = "\(settings.name)"
     let context = WorkerContext(
       settings: settings, store: store, peers: peers, coordinator: coordinator,
-      membership: membership, logger: logger)
+      membership: membership, metrics: metrics, logger: logger)
     self.context = context
     loop = EventLoopThread(name: "worker") { loop in
       WorkerCore(context: context, clusterID: clusterID, loop: loop)
@@ -70,6 +71,13 @@ package final class WorkerService: RequestHandler {
     context.store.close()
   }
 
+  /// Has the core say something of itself, on its thread. Never returns once the worker has ended.
+  func asked<Value: Sendable>(_ body: @escaping @Sendable (WorkerCore) -> Value) async -> Value {
+    await withUnsafeContinuation { continuation in
+      loop.submit { continuation.resume(returning: body($0)) }
+    }
+  }
+
   // MARK: Requests
 
   package func handle(
@@ -81,8 +89,14 @@ package final class WorkerService: RequestHandler {
     let context = context
     switch frame.header.type {
     case .search:
-      work(.query, frame, "a search", deadline, reply) { (request: SearchRequest) in
-        try SearchWork.start(request, context, deadline, reply)
+      let began = MonotonicInstant.now
+      let counted: ReplyHandler = { result in
+        let isAnswered = if case .success = result { true } else { false }
+        context.metrics.searched(isAnswered: isAnswered, since: began)
+        reply(result)
+      }
+      work(.query, frame, "a search", deadline, counted) { (request: SearchRequest) in
+        try SearchWork.start(request, context, deadline, counted)
       }
     case .fetch:
       answer(.query, frame, "a fetch", deadline, reply) { (request: FetchRequest) in
@@ -108,7 +122,9 @@ package final class WorkerService: RequestHandler {
       }
     case .copyRead:
       answer(.bulk, frame, "a copy", deadline, reply) { (request: CopyReadRequest) in
-        try context.copies.read(request)
+        let reply = try context.copies.read(request)
+        context.metrics.copied(sent: reply.bytes.count)
+        return reply
       }
     case .copyClose:
       answer(.bulk, frame, "a copy", nil, reply) { (request: CopyCloseRequest) in
