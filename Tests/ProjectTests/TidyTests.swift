@@ -46,7 +46,7 @@ import Testing
         "ServiceLifecycle",
       ]
     ),
-    ("ThumbprintNets", ["ThumbprintCodes", "COpenBLAS"]),
+    ("ThumbprintNets", ["ThumbprintCodes", "CNets", "COpenBLAS"]),
     ("ThumbprintImages", ["CPNG", "CJPEG"]),
     ("ThumbprintScenes", ["ThumbprintImages", "ThumbprintCodes"]),
     ("ThumbprintCoding", ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes", "CXXHash"]),

@@ -7,7 +7,13 @@ public struct FeatureNetwork: Sendable {
   public let description: FeatureDescription
   public let convolutions: ConvolutionalPart
   /// From descriptors to bits; see ``FeatureDescription``.
-  var head: Network
+  var head: Network {
+    didSet { Preparation.renew(&preparation) }
+  }
+  private var preparation = Preparation<InferenceNetwork>()
+  fileprivate var preparedHead: InferenceNetwork {
+    preparation.value { InferenceNetwork(head) }
+  }
 
   /// A network whose head has initial weights that are a function of `seed`.
   ///
@@ -100,31 +106,31 @@ public struct FeatureNetwork: Sendable {
 /// The memory in which one worker codes one picture after another.
 package final class FeatureCoder {
   private let network: FeatureNetwork
-  private let convolutions: Workspace
-  private let head: Workspace
+  private let convolutions: InferenceWorkspace
+  private let head: InferenceWorkspace
 
   package init(_ network: FeatureNetwork) {
     self.network = network
     convolutions = network.convolutions.workspace(imageCountMax: 1)
-    head = Workspace(network.head.plan, imageCountMax: 1, isTraining: false)
+    head = InferenceWorkspace(network.preparedHead, imageCountMax: 1)
   }
 
   package func encode(_ picture: Picture) -> FeatureCode {
     let part = network.convolutions
     part.description.fill(convolutions.input, picture, place: 0, imageCount: 1)
-    convolutions.forward(part.network, imageCount: 1)
+    convolutions.forward(imageCount: 1)
     network.describe(convolutions.output, imageCount: 1, into: head.input)
     return code()
   }
 
   func encode(descriptor: UnsafePointer<Float>) -> FeatureCode {
-    head.input.update(from: descriptor, count: head.plan.spec.input.count)
+    head.input.update(from: descriptor, count: network.head.plan.spec.input.count)
     return code()
   }
 
   /// The code of the descriptor before the head.
   private func code() -> FeatureCode {
-    head.forward(network.head, imageCount: 1)
+    head.forward(imageCount: 1)
     var code = FeatureCode()
     code.withUnsafeMutableBytes { bytes in
       for bit in 0..<FeatureCode.bitCount where head.output[bit] > 0 {

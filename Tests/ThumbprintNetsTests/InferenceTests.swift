@@ -2,7 +2,7 @@ import Testing
 import ThumbprintNets
 
 /// The prepared network against the plain one, which is compared with naive loops elsewhere.
-@Suite struct WinogradTests {
+@Suite struct InferenceTests {
   struct Case: CustomTestStringConvertible {
     var (channels, outputs, height, width, images): (Int, Int, Int, Int, Int)
     var testDescription: String { "\(channels)→\(outputs), \(height)×\(width), \(images) images" }
@@ -58,6 +58,83 @@ import ThumbprintNets
       preprocessing: .symmetric)
     try compare(description.convolutions, images: 5, seed: 3)
     try compare(description.classifier(hiddenCount: 12, classCount: 7), images: 2, seed: 4)
+  }
+
+  @Test func everyKindOfLayerEqualsThePlainOne() throws {
+    let shape = FeatureShape(channels: 5, height: 13, width: 11)
+    let heads: [[LayerSpec]] = [
+      [.convolution(name: "c", channels: 9, kernel: 3, stride: 2, padding: 1), .tanh],
+      [.convolution(name: "c", channels: 70, kernel: 1), .relu, .relu],
+      [.convolution(name: "c", channels: 4, kernel: 5, stride: 3, padding: 4, bias: false)],
+      [.transposedConvolution(name: "t", channels: 3, kernel: 4, stride: 2, padding: 1), .relu],
+      [.transposedConvolution(name: "t", channels: 3, kernel: 1, bias: false)],
+      [.maxPooling(kernel: 3, stride: 2), .batchNormalization(name: "n"), .dropout(rate: 0.5)],
+      [.fullyConnected(name: "f", channels: 67, bias: false), .relu],
+      // The first alone, and behind a layer whose pixels have floats to spare.
+      [.relu, .fullyConnected(name: "f", channels: 3)],
+    ]
+    for (number, head) in heads.enumerated() {
+      let seed = UInt64(10 + number)
+      try compare(NetworkSpec(input: shape, layers: head), images: 3, seed: seed)
+      try compare(
+        NetworkSpec(
+          input: shape,
+          layers: [.convolution(name: "first", channels: 6, kernel: 3, padding: 1)] + head
+            + [.fullyConnected(name: "last", channels: 2)]), images: 17, seed: seed)
+    }
+  }
+
+  @Test func theCodecsShapesEqualThePlainOnes() throws {
+    let picture = FeatureShape(channels: 3, height: 32, width: 32)
+    try compare(
+      NetworkSpec(
+        input: picture,
+        layers: [
+          .convolution(name: "a", channels: 20, kernel: 32), .relu,
+          .convolution(name: "b", channels: 30, kernel: 1),
+        ]), images: 5, seed: 30)
+    try compare(
+      NetworkSpec(
+        input: FeatureShape(channels: 30, height: 1, width: 1),
+        layers: [
+          .transposedConvolution(name: "a", channels: 20, kernel: 1), .relu,
+          .transposedConvolution(name: "b", channels: 3, kernel: 32),
+        ]), images: 5, seed: 31)
+    // 3 × 3 × 3 values a pixel are no whole group.
+    try compare(
+      NetworkSpec(
+        input: FeatureShape(channels: 30, height: 1, width: 1),
+        layers: [.transposedConvolution(name: "b", channels: 3, kernel: 3), .relu]),
+      images: 5, seed: 32)
+  }
+
+  @Test func poolingBehindAConvolutionDropsOddRows() throws {
+    for (height, width) in [(16, 16), (17, 18), (18, 19), (13, 14), (15, 13)] {
+      try compare(
+        NetworkSpec(
+          input: FeatureShape(channels: 16, height: height, width: width),
+          layers: [
+            .convolution(name: "c", channels: 16, kernel: 3, padding: 1), .relu,
+            .maxPooling(kernel: 2, stride: 2),
+          ]), images: 2, seed: 40)
+      try compare(
+        NetworkSpec(
+          input: FeatureShape(channels: 16, height: height, width: width),
+          layers: [
+            .convolution(name: "c", channels: 16, kernel: 3, padding: 1),
+            .maxPooling(kernel: 2, stride: 2),
+          ]), images: 2, seed: 41)
+    }
+  }
+
+  @Test func callsAtTheSameTimeDoNotDisturbEachOther() throws {
+    let network = InferenceNetwork(
+      try Network(VGGDescription.compact.convolutions, seed: 8))
+    let inputs = (0..<6).map { images(network.network.plan.spec.input, 2, seed: 50 + $0) }
+    let expected = inputs.map { network.apply(to: $0) }
+    Parallel.forEach(24, threadCount: 4) { call in
+      #expect(network.apply(to: inputs[call % 6]) == expected[call % 6])
+    }
   }
 
   @Test func theNumberOfThreadsChangesNothing() throws {
