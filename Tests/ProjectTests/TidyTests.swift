@@ -7,6 +7,7 @@ import Testing
   /// below everything that will use it.
   static let order: [(target: String, mayImport: Set<String>)] = [
     ("CHamming", []),
+    ("CNets", []),
     ("CLMDB", []),
     ("CXXHash", []),
     ("COpenBLAS", []),

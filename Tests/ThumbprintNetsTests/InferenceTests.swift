@@ -137,6 +137,51 @@ import ThumbprintNets
     }
   }
 
+  @Test func gradientsOfDecodersEqualThoseOfTheLayers() throws {
+    let specs = [
+      NetworkSpec(
+        input: FeatureShape(channels: 8, height: 4, width: 4),
+        layers: [
+          .transposedConvolution(name: "a", channels: 20, kernel: 4, stride: 2, padding: 1), .relu,
+          .transposedConvolution(
+            name: "b", channels: 9, kernel: 3, stride: 2, padding: 1, bias: false),
+          .transposedConvolution(name: "c", channels: 3, kernel: 2, stride: 1), .relu,
+        ]),
+      NetworkSpec(
+        input: FeatureShape(channels: 40, height: 1, width: 1),
+        layers: [
+          .transposedConvolution(name: "a", channels: 30, kernel: 1), .relu,
+          .transposedConvolution(name: "b", channels: 3, kernel: 32),
+        ]),
+    ]
+    for (number, spec) in specs.enumerated() {
+      var network = try Network(spec, seed: 60)
+      var random = NetRandom(61)
+      for i in network.parameters.indices { network.parameters[i] += 0.1 * random.normal() }
+      let plain = Workspace(network.plan, imageCountMax: 1, isTraining: true)
+      let fast = DecoderGradientWorkspace(
+        try #require(DecoderGradient(network)), imageCountMax: 3)
+      for i in 0..<spec.input.count { plain.input[i] = random.normal() }
+      fast.input.update(from: plain.input, count: spec.input.count)
+      plain.forward(network, imageCount: 1)
+      fast.forward(imageCount: 1)
+      let size = network.plan.output.count
+      for i in 0..<size {
+        #expect(abs(plain.output[i] - fast.output[i]) < 1e-4)
+        plain.outputGradient[i] = random.normal()
+      }
+      fast.outputGradient.update(from: plain.outputGradient, count: size)
+      let expected = try #require(plain.backward(network, wantsInputGradient: true))
+      let found = fast.backward()
+      for i in 0..<spec.input.count {
+        #expect(abs(expected[i] - found[i]) < 1e-3 * max(1, abs(expected[i])), "\(number), \(i)")
+      }
+    }
+    let other = try Network(
+      NetworkSpec(input: specs[0].input, layers: [.relu]), seed: 1)
+    #expect(DecoderGradient(other) == nil)
+  }
+
   @Test func theNumberOfThreadsChangesNothing() throws {
     let network = InferenceNetwork(
       try Network(

@@ -20,7 +20,7 @@ public struct Codec: Sendable {
     didSet { Preparation.renew(&preparation) }
   }
   private var preparation = Preparation<PreparedCodec>()
-  private var prepared: PreparedCodec { preparation.value { PreparedCodec(stages) } }
+  var prepared: PreparedCodec { preparation.value { PreparedCodec(stages) } }
 
   /// A codec that has learned nothing yet.
   ///

@@ -42,6 +42,27 @@ package final class InferenceWorkspace: ImagePass, @unchecked Sendable {
   package func forward(imageCount: Int) {
     precondition(imageCount <= imageCountMax, "\(imageCount) images, room for \(imageCountMax)")
     layout.take(images.base, imageCount: imageCount, into: pixels.base)
+    let last = run(imageCount: imageCount)
+    last.layout.give(last.values, imageCount: imageCount, to: answers.base)
+  }
+
+  /// Takes vectors, for a network whose images are of one pixel: image by image, each of as many
+  /// floats as the input has channels. The answers, too, lie image by image.
+  ///
+  /// - Returns: The answers, and the floats between two of them; valid until the next pass.
+  package func forward(
+    vectors: UnsafePointer<Float>, imageCount: Int
+  ) -> (values: UnsafePointer<Float>, stride: Int) {
+    precondition(imageCount <= imageCountMax, "\(imageCount) images, room for \(imageCountMax)")
+    precondition(
+      layout.count == layout.shape.channels, "images of \(layout.shape) are no vectors")
+    pixels.base.update(from: vectors, count: imageCount * layout.count)
+    let last = run(imageCount: imageCount)
+    return (last.values, last.layout.count)
+  }
+
+  /// Runs all steps over the images in `pixels`.
+  private func run(imageCount: Int) -> (values: UnsafePointer<Float>, layout: PixelLayout) {
     var last = layout
     var source = pixels.base
     for image in 0..<imageCount where jointStart > 0 {
@@ -60,6 +81,6 @@ package final class InferenceWorkspace: ImagePass, @unchecked Sendable {
       step.run(source, imageCount: imageCount, scratch: scratch.base, into: target)
       (source, last) = (target, step.output)
     }
-    last.give(source, imageCount: imageCount, to: answers.base)
+    return (UnsafePointer(source), last)
   }
 }
