@@ -42,6 +42,10 @@ let package = Package(
     .target(
       name: "CHamming",
       cSettings: [.treatAllWarnings(as: .error)]),
+    .target(
+      name: "CNets",
+      cSettings: [.treatAllWarnings(as: .error)],
+      linkerSettings: [.linkedLibrary("m")]),
     .systemLibrary(name: "CLMDB", pkgConfig: "lmdb", providers: [.apt(["liblmdb-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .systemLibrary(
@@ -164,7 +168,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     .target(
       name: "ThumbprintNets",
-      dependencies: ["ThumbprintCodes", "COpenBLAS"],
+      dependencies: ["ThumbprintCodes", "CNets", "COpenBLAS"],
       swiftSettings: swiftSettings),
     .target(
       name: "ThumbprintImages",
@@ -295,7 +299,7 @@ let package = Package(
       swiftSettings: swiftSettings),
     .testTarget(
       name: "ThumbprintNetsTests",
-      dependencies: ["ThumbprintNets", "ThumbprintCodes"],
+      dependencies: ["ThumbprintNets", "ThumbprintCodes", "CNets"],
       swiftSettings: swiftSettings),
     .testTarget(
       name: "ThumbprintImagesTests",

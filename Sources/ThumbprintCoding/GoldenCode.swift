@@ -6,8 +6,9 @@ import ThumbprintNets
 /// What a model made of one generated picture, kept in its file, so that any machine can show that
 /// it makes the same codes.
 ///
-/// Processors add in different orders, so a bit whose network answers almost 0 may differ between
-/// two of them: a comparison allows ``flippedBitShareMax``.
+/// Networks answer with the same bits on every processor (``InferenceNetwork``). A later version may
+/// add in another order, and a bit whose network answers almost 0 may then turn: a comparison allows
+/// ``flippedBitShareMax``.
 public struct GoldenCode: Sendable, Equatable {
   public let image: ImageCode
   /// `nil` if the model has no feature network.
@@ -15,7 +16,7 @@ public struct GoldenCode: Sendable, Equatable {
 
   /// Pictures that are generated: 16.
   public static let count = 16
-  /// The share of bits that may differ between machines: 1 in 500.
+  /// The share of bits that may differ between versions: 1 in 500.
   public static let flippedBitShareMax = 0.002
 
   /// Picture `number`: 96×64 pixels of soft waves and blobs in colours, some noise; by integers, so

@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 import ThumbprintCodes
 import ThumbprintImages
@@ -5,8 +6,8 @@ import ThumbprintNets
 
 /// Codes picture files with all networks of a model, on several threads, in little memory.
 ///
-/// Files are taken in groups of a fixed number, in the order given, and coded together; so codes
-/// depend on the list of files and not on threads or interruptions.
+/// Files are taken in groups of a fixed number, in the order given, and coded together; the code of a
+/// picture depends neither on the others nor on threads or interruptions.
 public struct PictureEncoder: Sendable {
   /// What became of a file.
   public enum Outcome: Sendable, Equatable {
@@ -47,54 +48,146 @@ public struct PictureEncoder: Sendable {
   public func encode(
     _ paths: ArraySlice<String>, progress: @Sendable (Int) -> Bool = { _ in true }
   ) -> [Outcome]? {
-    let groups = (paths.count + Self.groupCount - 1) / Self.groupCount
-    var outcomes = [Outcome](repeating: .refused("was not looked at"), count: paths.count)
-    let state = Mutex((done: 0, isEnded: false))
-    let workers = max(1, min(threadCount, groups))
-    let next = Mutex(0)
-    outcomes.withUnsafeMutableBufferPointer { outcomes in
-      // Safe: each group's outcomes are written once, by the worker that took the group.
-      nonisolated(unsafe) let outcomes = outcomes
-      Parallel.forEach(workers, threadCount: workers) { _ in
-        let features = model.features.map(FeatureCoder.init)
-        while let group = next.withLock({ next -> Int? in
-          defer { next += 1 }
-          return next < groups ? next : nil
-        }) {
-          let range = group * Self.groupCount..<min(paths.count, (group + 1) * Self.groupCount)
-          encode(paths, range, features, into: outcomes)
-          let goesOn = state.withLock { state in
-            state.done += range.count
-            if !state.isEnded { state.isEnded = !progress(state.done) }
-            return !state.isEnded
-          }
-          if !goesOn { return }
-        }
-      }
+    var outcomes: [Outcome] = []
+    // The block never throws.
+    let isWhole = try? encode(paths, blockCount: max(1, paths.count), progress: progress) {
+      outcomes += $0
     }
-    return state.withLock { $0.isEnded } ? nil : outcomes
+    return isWhole == true ? outcomes : nil
   }
 
-  private func encode(
-    _ paths: ArraySlice<String>, _ range: Range<Int>, _ features: FeatureCoder?,
-    into outcomes: UnsafeMutableBufferPointer<Outcome>
-  ) {
+  /// Codes files and hands out what became of them block by block while the work goes on.
+  ///
+  /// Memory is that of a few groups and of a block, however many files there are.
+  ///
+  /// - Parameters:
+  ///   - blockCount: The fewest outcomes of a block, but for the last.
+  ///   - progress: As ``encode(_:progress:)``.
+  ///   - block: Takes outcomes in the order of the paths, one call at a time, on any thread. If it
+  ///     throws, the work ends.
+  /// - Returns: Whether all files were done; `false` if `progress` ended the work. Then too the
+  ///   files up to the first one that was not done have been handed out.
+  public func encode(
+    _ paths: ArraySlice<String>, blockCount: Int, progress: @Sendable (Int) -> Bool = { _ in true },
+    block: ([Outcome]) throws -> Void
+  ) throws -> Bool {
+    let groups = (paths.count + Self.groupCount - 1) / Self.groupCount
+    let workers = max(1, min(threadCount, groups))
+    let files = FilePrefetch(
+      paths, groupCount: Self.groupCount, byteCountMax: limits.fileByteCountMax, ahead: workers + 1)
+    // A thread of its own, as it mostly waits.
+    Thread { files.read() }.start()
+    return try withoutActuallyEscaping(block) { block in
+      // Safe: changed under the lock alone.
+      nonisolated(unsafe) var sequence = OutcomeSequence(blockCount: blockCount, block: block)
+      let lock = Mutex(())
+      Parallel.forEach(workers, threadCount: workers) { _ in
+        let coder = GroupCoder(self)
+        while let group = files.next() {
+          let outcomes = coder.encode(group)
+          let goesOn = lock.withLock { _ in sequence.add(outcomes, of: group.number, progress) }
+          if !goesOn { files.stop() }
+        }
+      }
+      return try sequence.finish()
+    }
+  }
+}
+
+/// Puts the outcomes of groups, which come in any order, in order.
+private struct OutcomeSequence {
+  let blockCount: Int
+  let block: ([PictureEncoder.Outcome]) throws -> Void
+  private var waiting: [Int: [PictureEncoder.Outcome]] = [:]
+  private var next = 0
+  private var ready: [PictureEncoder.Outcome] = []
+  private var doneCount = 0
+  private var isEnded = false
+  private var failure: (any Error)?
+
+  init(blockCount: Int, block: @escaping ([PictureEncoder.Outcome]) throws -> Void) {
+    self.blockCount = blockCount
+    self.block = block
+  }
+
+  /// Whether the work goes on.
+  mutating func add(
+    _ outcomes: [PictureEncoder.Outcome], of group: Int, _ progress: (Int) -> Bool
+  ) -> Bool {
+    waiting[group] = outcomes
+    doneCount += outcomes.count
+    while let outcomes = waiting.removeValue(forKey: next) {
+      ready += outcomes
+      next += 1
+    }
+    if ready.count >= blockCount { handOut() }
+    if !isEnded { isEnded = !progress(doneCount) }
+    return !isEnded && failure == nil
+  }
+
+  private mutating func handOut() {
+    guard failure == nil, !ready.isEmpty else { return }
+    do { try block(ready) } catch { failure = error }
+    ready.removeAll(keepingCapacity: true)
+  }
+
+  /// Hands out the rest; whether nothing ended the work.
+  mutating func finish() throws -> Bool {
+    handOut()
+    if let failure { throw failure }
+    return !isEnded
+  }
+}
+
+/// The memory in which one worker codes groups of files.
+private struct GroupCoder {
+  private let encoder: PictureEncoder
+  private let features: FeatureCoder?
+
+  init(_ encoder: PictureEncoder) {
+    self.encoder = encoder
+    features = encoder.model.features.map {
+      FeatureCoder(
+        $0, imageCountMax: min($0.convolutions.sliceImageCount, PictureEncoder.groupCount))
+    }
+  }
+
+  func encode(_ group: FileGroup) -> [PictureEncoder.Outcome] {
     var thumbnails = Thumbnails()
-    var coded: [(place: Int, feature: FeatureCode)] = []
-    for place in range {
+    var places: [Int] = []
+    var pictures: [Picture] = []
+    var outcomes = [PictureEncoder.Outcome](
+      repeating: .refused("was not looked at"), count: group.files.count)
+    for (place, file) in group.files.enumerated() {
       do throws(ImagesError) {
-        let picture = try PictureReader.read(
-          path: paths[paths.startIndex + place], sideMin: sideMin, limits: limits)
+        let picture = try file.decode(sideMin: encoder.sideMin, limits: encoder.limits)
         thumbnails.append(picture)
-        coded.append((place, features?.encode(picture) ?? FeatureCode()))
+        places.append(place)
+        if let features { pictures.append(features.sized(picture)) }
       } catch {
         outcomes[place] = .refused(error.message)
       }
     }
-    let images = model.codec.encode(thumbnails, search: search)
-    for (number, entry) in coded.enumerated() {
-      outcomes[entry.place] = .coded(image: images[number], feature: entry.feature)
+    let images = encoder.model.codec.encode(thumbnails, search: encoder.search)
+    let codes = encode(pictures)
+    for (number, place) in places.enumerated() {
+      outcomes[place] = .coded(
+        image: images[number], feature: codes.isEmpty ? FeatureCode() : codes[number])
     }
+    return outcomes
+  }
+
+  private func encode(_ pictures: [Picture]) -> [FeatureCode] {
+    guard let features else { return [] }
+    var codes: [FeatureCode] = []
+    for start in stride(from: 0, to: pictures.count, by: features.imageCountMax) {
+      let slice = pictures[start..<min(pictures.count, start + features.imageCountMax)]
+      for (place, picture) in slice.enumerated() {
+        features.put(picture, at: place, of: slice.count)
+      }
+      codes += features.encode(imageCount: slice.count)
+    }
+    return codes
   }
 }
 

@@ -61,15 +61,23 @@ public enum PictureReader {
     path: String, sideMin: Int? = nil, limits: DecodingLimits = DecodingLimits()
   ) throws(ImagesError) -> Picture {
     do throws(ImagesError) {
-      return try decode(
-        try load(path: path, byteCountMax: limits.fileByteCountMax), sideMin: sideMin,
-        limits: limits)
+      let bytes = try load(path: path, byteCountMax: limits.fileByteCountMax)
+      return try decode(bytes ?? [], sideMin: sideMin, limits: limits)
     } catch {
       throw ImagesError(error.code, error.message, path: path)
     }
   }
 
-  private static func load(path: String, byteCountMax: Int) throws(ImagesError) -> [UInt8] {
+  /// Reads a file's bytes.
+  ///
+  /// - Parameters:
+  ///   - byteCountMax: Above so many the file is refused.
+  ///   - byteCountWanted: Above so many it is not read.
+  /// - Returns: `nil` if the file is larger than wanted.
+  /// - Throws: ``ImagesError`` without the path.
+  package static func load(
+    path: String, byteCountMax: Int, byteCountWanted: Int = .max
+  ) throws(ImagesError) -> [UInt8]? {
     func failure(_ what: String) -> ImagesError {
       ImagesError(.io, "\(what): \(String(cString: strerror(errno)))")
     }
@@ -86,6 +94,7 @@ public enum PictureReader {
     guard count <= byteCountMax else {
       throw ImagesError(.tooLarge, "\(count) bytes are above the bound of \(byteCountMax)")
     }
+    guard count <= byteCountWanted else { return nil }
     var isFailed = false
     let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
       while filled < count {

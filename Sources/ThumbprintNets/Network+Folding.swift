@@ -4,6 +4,13 @@ extension Network {
   ///
   /// Answers differ from the original's by rounding only.
   public func folded() -> Network {
+    let hasNothingToFold = plan.spec.layers.allSatisfy { layer in
+      switch layer {
+      case .batchNormalization, .dropout: false
+      default: true
+      }
+    }
+    if hasNothingToFold { return self }
     var specs: [LayerSpec] = []
     var sources: [(spec: LayerSpec, normalization: BatchNormalizationLayer?)] = []
     for (spec, layer) in zip(plan.spec.layers, plan.layers) {

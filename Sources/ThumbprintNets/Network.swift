@@ -27,12 +27,12 @@ public struct Network: Sendable {
   /// - Returns: NCHW of ``NetworkPlan/output``.
   public func apply(to input: Tensor, threadCount: Int = 1) -> Tensor {
     apply(to: input, threadCount: threadCount) { imageCountMax in
-      Workspace(plan, imageCountMax: imageCountMax, isTraining: false)
+      PlainPass(self, imageCountMax: imageCountMax)
     }
   }
 
   func apply(
-    to input: Tensor, threadCount: Int, _ makeWorkspace: (_ imageCountMax: Int) -> Workspace
+    to input: Tensor, threadCount: Int, _ makePass: (_ imageCountMax: Int) -> any ImagePass
   ) -> Tensor {
     let shape = plan.spec.input
     precondition(
@@ -43,24 +43,22 @@ public struct Network: Sendable {
     let output = plan.output
     var values = [Float](repeating: 0, count: imageCount * output.count)
     let workers = max(1, min(threadCount, sliceCount))
-    let workspaces = (0..<workers).map { _ in
-      makeWorkspace(min(imageCount, Self.sliceImageCount))
-    }
+    let passes = (0..<workers).map { _ in makePass(min(imageCount, Self.sliceImageCount)) }
     input.values.withUnsafeBufferPointer { source in
       values.withUnsafeMutableBufferPointer { target in
         // Safe: worker w takes slices w, w + workers, … and writes to those images alone.
         nonisolated(unsafe) let (source, target) = (source, target)
         Parallel.forEach(workers, threadCount: workers) { worker in
-          let workspace = workspaces[worker]
+          let pass = passes[worker]
           for slice in stride(from: worker, to: sliceCount, by: workers) {
             let first = slice * Self.sliceImageCount
             let count = min(Self.sliceImageCount, imageCount - first)
             ImageOrder.interleave(
               source.baseAddress! + first * shape.count, shape, imageCount: count,
-              into: workspace.input)
-            workspace.forward(self, imageCount: count)
+              into: pass.input)
+            pass.forward(imageCount: count)
             ImageOrder.separate(
-              workspace.output, output, imageCount: count,
+              pass.output, output, imageCount: count,
               into: target.baseAddress! + first * output.count)
           }
         }
@@ -92,6 +90,30 @@ public struct Network: Sendable {
       }
     }
   }
+}
+
+/// Memory in which one worker takes a slice of images through a network.
+protocol ImagePass: Sendable {
+  /// Where the images go in: CNHW.
+  var input: UnsafeMutablePointer<Float> { get }
+  /// The answers of the last pass: CNHW.
+  var output: UnsafeMutablePointer<Float> { get }
+  func forward(imageCount: Int)
+}
+
+/// The layers one after another, as they are.
+private struct PlainPass: ImagePass {
+  private let network: Network
+  private let workspace: Workspace
+
+  init(_ network: Network, imageCountMax: Int) {
+    self.network = network
+    workspace = Workspace(network.plan, imageCountMax: imageCountMax, isTraining: false)
+  }
+
+  var input: UnsafeMutablePointer<Float> { workspace.input }
+  var output: UnsafeMutablePointer<Float> { workspace.output }
+  func forward(imageCount: Int) { workspace.forward(network, imageCount: imageCount) }
 }
 
 extension FeatureShape {

@@ -14,8 +14,6 @@ package final class Workspace: @unchecked Sendable {
   package let gradients: Memory
 
   private let isTraining: Bool
-  /// The transformed kernels of each layer that has them.
-  private let inference: InferenceNetwork?
   private var lastKey: PassKey?
   /// `activations[i]` goes into layer `i`. Layers in place share, and in inference layers take turns.
   private let activations: [Memory]
@@ -26,20 +24,7 @@ package final class Workspace: @unchecked Sendable {
 
   /// - Parameter isTraining: Whether ``backward(_:wantsInputGradient:)`` will be called; costs the
   ///   memory of every activation.
-  package convenience init(_ plan: NetworkPlan, imageCountMax: Int, isTraining: Bool) {
-    self.init(plan, imageCountMax: imageCountMax, isTraining: isTraining, inference: nil)
-  }
-
-  /// Memory for the forward passes of a prepared network.
-  package convenience init(_ prepared: InferenceNetwork, imageCountMax: Int) {
-    self.init(
-      prepared.network.plan, imageCountMax: imageCountMax, isTraining: false,
-      inference: prepared)
-  }
-
-  private init(
-    _ plan: NetworkPlan, imageCountMax: Int, isTraining: Bool, inference: InferenceNetwork?
-  ) {
+  package init(_ plan: NetworkPlan, imageCountMax: Int, isTraining: Bool) {
     let images = max(1, imageCountMax)
     self.plan = plan
     self.imageCountMax = images
@@ -58,16 +43,7 @@ package final class Workspace: @unchecked Sendable {
     }
     self.activations = activations
     states = plan.layers.map { Memory(count: $0.stateCount(imageCount: images)) }
-    let scratchCounts = plan.layers.enumerated().map { index, layer in
-      if inference?.kernels[index] != nil, let layer = layer as? ConvolutionLayer,
-        let convolution = layer.winograd
-      {
-        return convolution.scratchCount(imageCount: images)
-      }
-      return layer.scratchCount(imageCount: images)
-    }
-    scratch = Memory(count: scratchCounts.max()!)
-    self.inference = inference
+    scratch = Memory(count: plan.layers.map { $0.scratchCount(imageCount: images) }.max()!)
     slopes = isTraining ? [Memory(count: largest), Memory(count: largest)] : []
     gradients = Memory(count: isTraining ? plan.parameters.count : 0)
   }
@@ -94,28 +70,8 @@ package final class Workspace: @unchecked Sendable {
     precondition(imageCount <= imageCountMax, "\(imageCount) images, room for \(imageCountMax)")
     self.imageCount = imageCount
     lastKey = key
-    var isDone = false
     forEachLayer(network, backwards: false) { index, pass in
-      if isDone {
-        isDone = false
-        return
-      }
-      let (x, y) = (activations[index].base, activations[index + 1].base)
-      if let kernels = inference?.kernels[index],
-        let layer = plan.layers[index] as? ConvolutionLayer,
-        let convolution = layer.winograd
-      {
-        // The ReLU behind it is done with it.
-        isDone =
-          index + 1 < plan.layers.count && plan.layers[index + 1] is ReLULayer
-          && plan.inPlace[index + 1]
-        convolution.forward(
-          x, imageCount: imageCount, kernels: kernels.base,
-          bias: layer.bias.map { pass.parameters + $0 }, clamps: isDone, scratch: pass.scratch,
-          into: y)
-      } else {
-        plan.layers[index].forward(pass, x, y)
-      }
+      plan.layers[index].forward(pass, activations[index].base, activations[index + 1].base)
     }
   }
 

@@ -7,6 +7,7 @@ import Testing
   /// below everything that will use it.
   static let order: [(target: String, mayImport: Set<String>)] = [
     ("CHamming", []),
+    ("CNets", []),
     ("CLMDB", []),
     ("CXXHash", []),
     ("COpenBLAS", []),
@@ -42,7 +43,7 @@ import Testing
         "Logging", "CoreMetrics", "ServiceLifecycle", "Hummingbird", "ArgumentParser",
       ]
     ),
-    ("ThumbprintNets", ["ThumbprintCodes", "COpenBLAS"]),
+    ("ThumbprintNets", ["ThumbprintCodes", "CNets", "COpenBLAS"]),
     ("ThumbprintImages", ["CPNG", "CJPEG"]),
     ("ThumbprintScenes", ["ThumbprintImages", "ThumbprintCodes"]),
     ("ThumbprintCoding", ["ThumbprintNets", "ThumbprintImages", "ThumbprintCodes", "CXXHash"]),

@@ -3,6 +3,7 @@ import Testing
 import ThumbprintCodes
 import ThumbprintCoding
 import ThumbprintImages
+import ThumbprintNets
 
 @Suite struct PictureEncoderTests {
   private func write(_ pictures: [Picture], in folder: String) throws -> [String] {
@@ -48,6 +49,48 @@ import ThumbprintImages
       let model = try Model(codec: ModelTests.codec(), features: nil)
       let paths = try write((0..<40).map { GoldenCode.picture($0) }, in: folder)
       #expect(PictureEncoder(model, threadCount: 1).encode(paths[...]) { $0 < 20 } == nil)
+    }
+  }
+
+  @Test func blocksComeInOrderAndAFailingOneEndsTheWork() throws {
+    struct Full: Error {}
+    try withTemporaryFolder { folder in
+      let model = try Model(codec: ModelTests.codec(), features: nil)
+      let paths = try write((0..<70).map { GoldenCode.picture($0 % 16) }, in: folder)
+      let whole = PictureEncoder(model, threadCount: 1).encode(paths[...])
+      for threads in [1, 3] {
+        let encoder = PictureEncoder(model, threadCount: threads)
+        var blocks: [[PictureEncoder.Outcome]] = []
+        #expect(try encoder.encode(paths[...], blockCount: 20) { blocks.append($0) })
+        #expect(blocks.dropLast().allSatisfy { $0.count >= 20 && $0.count % 16 == 0 })
+        #expect(blocks.flatMap(\.self) == whole)
+        // What was done before the end is handed out all the same.
+        var some: [PictureEncoder.Outcome] = []
+        let isWhole = try encoder.encode(
+          paths[...], blockCount: 1_000, progress: { $0 < 40 }, block: { some += $0 })
+        #expect(!isWhole && some.count < 70 && whole?.starts(with: some) == true)
+        #expect(throws: Full.self) {
+          _ = try encoder.encode(paths[...], blockCount: 16) { _ in throw Full() }
+        }
+      }
+      #expect(try PictureEncoder(model, threadCount: 2).encode([], blockCount: 16) { _ in })
+    }
+  }
+
+  @Test func filesThatAreNotReadAheadAreRead() throws {
+    try withTemporaryFolder { folder in
+      let model = try Model(codec: ModelTests.codec(), features: nil)
+      // Noise, so that the file is above what is read ahead.
+      var random = NetRandom(1)
+      let pixels = (0..<3 * 640 * 640).map { _ in UInt8(random.integer(below: 256)) }
+      let paths = try write([Picture(width: 640, height: 640, pixels: pixels)], in: folder)
+      #expect(try Data(contentsOf: URL(filePath: paths[0])).count > 1 << 20)
+      let outcomes = PictureEncoder(model, threadCount: 1).encode(paths[...])
+      guard case .coded = outcomes?.first else { return #expect(Bool(false)) }
+      let limits = DecodingLimits(fileByteCountMax: 1 << 20)
+      let refused = PictureEncoder(model, threadCount: 1, limits: limits).encode(paths[...])
+      guard case .refused(let reason) = refused?.first else { return #expect(Bool(false)) }
+      #expect(reason.contains("above the bound"))
     }
   }
 

@@ -26,10 +26,6 @@ func thumbnails(_ count: Int, seed: UInt64) -> Thumbnails {
   return pictures
 }
 
-func greatestDifference(_ a: Picture, _ b: Picture) -> Int {
-  zip(a.pixels, b.pixels).reduce(0) { max($0, abs(Int($1.0) - Int($1.1))) }
-}
-
 /// Calls `body` with a new folder that is removed afterwards.
 func withTemporaryFolder(_ body: (String) throws -> Void) throws {
   let folder = FileManager.default.temporaryDirectory.path + "/thumbprint-\(UUID().uuidString)"

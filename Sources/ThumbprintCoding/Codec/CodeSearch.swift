@@ -15,19 +15,28 @@ public struct CodeSearch: Sendable {
   /// nothing improves any more.
   public let roundCount: Int
 
-  let stages: [Codec.Stage]
-  /// For each stage the inner products of its bits' responses, `128 × 128`.
-  let products: [[Float]]
+  /// One stage's networks, ready for use.
+  struct Stage: Sendable {
+    let encoder: InferenceNetwork
+    let decoder: DecoderGradient
+    let scale: Float
+    /// The inner products of the bits' responses, `128 × 128`.
+    let products: [Float]
+  }
+
+  let stages: [Stage]
 
   /// - Parameter roundCount: `1...64`; more than four rarely find more.
   public init(_ codec: Codec, roundCount: Int = 2) {
     precondition((1...64).contains(roundCount), "no search of \(roundCount) rounds")
     self.roundCount = roundCount
-    stages = codec.stages
-    let workspace = Workspace(
-      codec.stages[0].decoder.plan, imageCountMax: CodecSpec.stageBitCount + 1, isTraining: false)
-    products = codec.stages.enumerated().map { number, stage in
-      Self.products(of: stage, number, workspace)
+    stages = codec.prepared.stages.enumerated().map { number, prepared in
+      guard let decoder = DecoderGradient(codec.stages[number].decoder) else {
+        preconditionFailure("a codec's decoder is made of transposed convolutions")
+      }
+      return Stage(
+        encoder: prepared.encoder, decoder: decoder, scale: prepared.scale,
+        products: Self.products(of: decoder, number, scale: prepared.scale))
     }
   }
 
@@ -36,10 +45,11 @@ public struct CodeSearch: Sendable {
 
   /// The inner products of the mean changes of a stage's picture when a bit goes from 0 to 1/2 up.
   private static func products(
-    of stage: Codec.Stage, _ number: Int, _ workspace: Workspace
+    of decoder: DecoderGradient, _ number: Int, scale: Float
   ) -> [Float] {
     let bitCount = CodecSpec.stageBitCount
-    let bitPlane = stage.decoder.plan.spec.input.planeCount
+    let bitPlane = decoder.input.planeCount
+    let workspace = DecoderGradientWorkspace(decoder, imageCountMax: bitCount + 1)
     let sampleCount = CodecSpec.picture.count
     let plane = CodecSpec.picture.planeCount
     let batch = bitCount + 1
@@ -54,21 +64,29 @@ public struct CodeSearch: Sendable {
           workspace.input[start + image * bitPlane] = image == bit + 1 ? -bits[bit] : bits[bit]
         }
       }
-      workspace.forward(stage.decoder, imageCount: batch)
+      workspace.forward(imageCount: batch)
       for channel in 0..<CodecSpec.picture.channels {
         let original = workspace.output + channel * batch * plane
         for bit in bits.indices {
           let flipped = original + (bit + 1) * plane
-          let share = stage.scale * -bits[bit] / Float(2 * sampleCodeCount)
+          let share = scale * -bits[bit] / Float(2 * sampleCodeCount)
           let target = bit * sampleCount + channel * plane
           for i in 0..<plane { responses[target + i] += share * (flipped[i] - original[i]) }
         }
       }
     }
     var products = [Float](repeating: 0, count: bitCount * bitCount)
-    BLAS.multiply(
-      bitCount, bitCount, sampleCount, responses, lda: sampleCount, responses, ldb: sampleCount,
-      bIsTransposed: true, beta: 0, &products, ldc: bitCount)
+    responses.withUnsafeBufferPointer { responses in
+      guard let base = responses.baseAddress else { return }
+      for bit in 0..<bitCount {
+        for other in 0...bit {
+          let product = Elementwise.dot(
+            base + bit * sampleCount, base + other * sampleCount, count: sampleCount)
+          products[bit * bitCount + other] = product
+          products[other * bitCount + bit] = product
+        }
+      }
+    }
     return products
   }
 }
@@ -81,33 +99,32 @@ final class CodeSearcher {
   /// some of the others so that prefixes stay good.
   static let stageWeights: [Float] = [0.05, 0.1, 0.15, 1]
 
-  private let stages: [Codec.Stage]
-  private let products: [[Float]]
+  private let stages: [CodeSearch.Stage]
   private let roundCount: Int
-  private let encoder: Workspace
-  private let slopes: Workspace
-  private let trials: Workspace
+  private let encoders: [InferenceWorkspace]
+  private let slopes: [DecoderGradientWorkspace]
+  private let trials: [DecoderGradientWorkspace]
+  private let bitPlane: Int
   /// `residuals[k]` is what is left before stage `k`.
-  private var residuals: [[Float]]
-  private var outputs: [[Float]]
+  private let residuals: [Memory]
+  /// What each stage's bits decode to.
+  private let outputs: [Memory]
+  /// What the stage at work should decode to.
+  private let target = Memory(count: CodecSpec.picture.count)
   private var bits: [[Float]]
-  /// The stage whose bits, as they are now, went through ``slopes`` last.
-  private var decodedStage: Int?
-
   private static let sampleCount = CodecSpec.picture.count
 
   init(_ search: CodeSearch) {
     stages = search.stages
-    products = search.products
     roundCount = search.roundCount
-    encoder = Workspace(search.stages[0].encoder.plan, imageCountMax: 1, isTraining: false)
-    let plan = search.stages[0].decoder.plan
-    slopes = Workspace(plan, imageCountMax: 1, isTraining: true)
-    trials = Workspace(plan, imageCountMax: Self.trialBitCounts.count, isTraining: false)
-    residuals = Array(
-      repeating: [Float](repeating: 0, count: Self.sampleCount), count: stages.count + 1)
-    outputs = Array(
-      repeating: [Float](repeating: 0, count: Self.sampleCount), count: stages.count)
+    encoders = stages.map { InferenceWorkspace($0.encoder, imageCountMax: 1) }
+    slopes = stages.map { DecoderGradientWorkspace($0.decoder, imageCountMax: 1) }
+    trials = stages.map {
+      DecoderGradientWorkspace($0.decoder, imageCountMax: Self.trialBitCounts.count)
+    }
+    bitPlane = stages[0].decoder.input.planeCount
+    residuals = (0...stages.count).map { _ in Memory(count: Self.sampleCount) }
+    outputs = stages.map { _ in Memory(count: Self.sampleCount) }
     bits = Array(
       repeating: [Float](repeating: 0, count: CodecSpec.stageBitCount), count: stages.count)
   }
@@ -117,11 +134,13 @@ final class CodeSearcher {
   /// First stage by stage, each choosing its bits against what it leaves itself, so that the next
   /// stage's encoder sees a better residual; then all stages against the final error.
   func code(_ picture: UnsafePointer<Float>) -> [Float] {
-    for i in 0..<Self.sampleCount { residuals[0][i] = picture[i] }
+    residuals[0].base.update(from: picture, count: Self.sampleCount)
     for number in stages.indices {
       let inverse = 1 / stages[number].scale
-      for i in 0..<Self.sampleCount { encoder.input[i] = residuals[number][i] * inverse }
-      encoder.forward(stages[number].encoder, imageCount: 1)
+      let encoder = encoders[number]
+      let (residual, input) = (residuals[number].base, encoder.input)
+      for i in 0..<Self.sampleCount { input[i] = residual[i] * inverse }
+      encoder.forward(imageCount: 1)
       for bit in bits[number].indices { bits[number][bit] = encoder.output[bit] }
       decode(number)
       updateResiduals(number...number)
@@ -140,28 +159,29 @@ final class CodeSearcher {
 
   /// Decodes a stage's bits, keeping what a backward pass needs.
   private func decode(_ number: Int) {
-    decodedStage = number
-    for i in bits[number].indices { slopes.input[i] = bits[number][i] }
-    slopes.forward(stages[number].decoder, imageCount: 1)
-    for i in 0..<Self.sampleCount { outputs[number][i] = stages[number].scale * slopes.output[i] }
+    let (decoder, scale) = (slopes[number], stages[number].scale)
+    for i in bits[number].indices { decoder.input[i] = bits[number][i] }
+    decoder.forward(imageCount: 1)
+    let (output, decoded) = (outputs[number].base, decoder.output)
+    for i in 0..<Self.sampleCount { output[i] = scale * decoded[i] }
   }
 
   private func updateResiduals(_ range: ClosedRange<Int>) {
     for stage in range {
-      for i in 0..<Self.sampleCount {
-        residuals[stage + 1][i] = residuals[stage][i] - outputs[stage][i]
-      }
+      let (before, after) = (residuals[stage].base, residuals[stage + 1].base)
+      let output = outputs[stage].base
+      for i in 0..<Self.sampleCount { after[i] = before[i] - output[i] }
     }
   }
 
   /// Tries to flip bits of one stage against the residuals that the stages up to `last` leave;
   /// whether it kept a trial.
   private func improve(_ number: Int, upTo last: Int) -> Bool {
-    let target = target(of: number, upTo: last)
-    let candidates = candidates(of: number, target: target)
+    setTarget(of: number, upTo: last)
+    let candidates = candidates(of: number)
     guard !candidates.isEmpty else { return false }
     let counts = Self.trialBitCounts
-    let bitPlane = stages[number].decoder.plan.spec.input.planeCount
+    let trials = trials[number]
     for (trial, count) in counts.enumerated() {
       var changed = bits[number]
       for bit in candidates.prefix(count) { changed[bit] = -changed[bit] }
@@ -170,17 +190,15 @@ final class CodeSearcher {
         trials.input[place] = changed[bit]
       }
     }
-    trials.forward(stages[number].decoder, imageCount: counts.count)
+    trials.forward(imageCount: counts.count)
     let errors = counts.indices.map { trial in
-      squaredError(target, scale: stages[number].scale) { channel in
+      squaredError(scale: stages[number].scale) { channel in
         UnsafePointer(trials.output)
           + (channel * counts.count + trial) * CodecSpec.picture.planeCount
       }
     }
-    let current = outputs[number].withUnsafeBufferPointer { output in
-      squaredError(target, scale: 1) { channel in
-        output.baseAddress! + channel * CodecSpec.picture.planeCount
-      }
+    let current = squaredError(scale: 1) { channel in
+      UnsafePointer(outputs[number].base) + channel * CodecSpec.picture.planeCount
     }
     guard let best = errors.indices.min(by: { errors[$0] < errors[$1] }),
       errors[best] < current
@@ -192,52 +210,46 @@ final class CodeSearcher {
   }
 
   /// What a stage should decode to: up to a constant, the error is the squared distance to it.
-  private func target(of number: Int, upTo last: Int) -> [Float] {
+  private func setTarget(of number: Int, upTo last: Int) {
     let weights = Self.stageWeights[number...last]
     let total = weights.reduce(0, +)
-    var target = outputs[number]
+    let goal = target.base
+    goal.update(from: outputs[number].base, count: Self.sampleCount)
     for (offset, weight) in weights.enumerated() {
       let share = weight / total
-      let residual = residuals[number + offset + 1]
-      for i in 0..<Self.sampleCount { target[i] += share * residual[i] }
+      let residual = residuals[number + offset + 1].base
+      for i in 0..<Self.sampleCount { goal[i] += share * residual[i] }
     }
-    return target
   }
 
-  private func squaredError(
-    _ target: [Float], scale: Float, _ plane: (Int) -> UnsafePointer<Float>
-  ) -> Float {
+  /// The squared distance of ``target`` to `scale` times planes.
+  private func squaredError(scale: Float, _ plane: (Int) -> UnsafePointer<Float>) -> Float {
     let planeCount = CodecSpec.picture.planeCount
     var sum: Float = 0
-    target.withUnsafeBufferPointer { target in
-      for channel in 0..<CodecSpec.picture.channels {
-        let output = plane(channel)
-        var lanes = SIMD8<Float>.zero
-        let goal = target.baseAddress! + channel * planeCount
-        for i in stride(from: 0, to: planeCount, by: 8) {
-          let a = UnsafeRawPointer(goal + i).loadUnaligned(as: SIMD8<Float>.self)
-          let b = UnsafeRawPointer(output + i).loadUnaligned(as: SIMD8<Float>.self)
-          let difference = a - scale * b
-          lanes += difference * difference
-        }
-        sum += lanes.sum()
+    for channel in 0..<CodecSpec.picture.channels {
+      let output = plane(channel)
+      var lanes = SIMD8<Float>.zero
+      let goal = target.base + channel * planeCount
+      for i in stride(from: 0, to: planeCount, by: 8) {
+        let a = UnsafeRawPointer(goal + i).loadUnaligned(as: SIMD8<Float>.self)
+        let b = UnsafeRawPointer(output + i).loadUnaligned(as: SIMD8<Float>.self)
+        let difference = a - scale * b
+        lanes += difference * difference
       }
+      sum += lanes.sum()
     }
     return sum
   }
 
   /// The bits of a stage whose flips lower the model of the error most, in the order in which they
   /// do; fewer than the largest trial if no more do.
-  private func candidates(of number: Int, target: [Float]) -> [Int] {
+  private func candidates(of number: Int) -> [Int] {
     let stage = stages[number]
-    if decodedStage != number { decode(number) }
-    for i in 0..<Self.sampleCount {
-      slopes.outputGradient[i] = 2 * stage.scale * (outputs[number][i] - target[i])
-    }
-    guard
-      let slope = slopes.backward(
-        stage.decoder, wantsInputGradient: true, wantsParameterGradients: false)
-    else { return [] }
+    let decoder = slopes[number]
+    let (above, output, goal) = (decoder.outputGradient, outputs[number].base, target.base)
+    let factor = 2 * stage.scale
+    for i in 0..<Self.sampleCount { above[i] = factor * (output[i] - goal[i]) }
+    let slope = decoder.backward()
     let bitCount = CodecSpec.stageBitCount
     var chosen: [Int] = []
     var gradient = (0..<bitCount).map { slope[$0] }
@@ -246,14 +258,14 @@ final class CodeSearcher {
       var best: (bit: Int, change: Float)?
       for bit in 0..<bitCount where !chosen.contains(bit) {
         let change =
-          -2 * bits[number][bit] * gradient[bit] + 4 * products[number][bit * bitCount + bit]
+          -2 * bits[number][bit] * gradient[bit] + 4 * stage.products[bit * bitCount + bit]
         if change < best?.change ?? 0 { best = (bit, change) }
       }
       guard let best else { break }
       chosen.append(best.bit)
       let move = -4 * bits[number][best.bit]
       for other in 0..<bitCount {
-        gradient[other] += move * products[number][best.bit * bitCount + other]
+        gradient[other] += move * stage.products[best.bit * bitCount + other]
       }
     }
     return chosen

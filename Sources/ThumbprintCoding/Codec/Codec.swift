@@ -16,7 +16,11 @@ public struct Codec: Sendable {
   }
 
   public let spec: CodecSpec
-  var stages: [Stage]
+  var stages: [Stage] {
+    didSet { Preparation.renew(&preparation) }
+  }
+  private var preparation = Preparation<PreparedCodec>()
+  var prepared: PreparedCodec { preparation.value { PreparedCodec(stages) } }
 
   /// A codec that has learned nothing yet.
   ///
@@ -53,7 +57,7 @@ public struct Codec: Sendable {
       forEachSlice(pictures.count, threadCount: threadCount) { range, coder in
         pictures.fill(coder.residual, indices: range)
         for stage in stages.indices {
-          coder.encode(stage, stages[stage], imageCount: range.count, into: codes, range)
+          coder.encode(stage, imageCount: range.count, into: codes, range)
         }
       }
     }
@@ -107,7 +111,7 @@ public struct Codec: Sendable {
         coder.residual.update(repeating: 0, count: sampleCount)
         for stage in 0..<byteCount / CodecSpec.stageByteCount {
           coder.setBits(stage, of: codes[range])
-          coder.subtractDecoded(stages[stage], imageCount: range.count)
+          coder.subtractDecoded(stage, imageCount: range.count)
         }
         for i in 0..<sampleCount { coder.residual[i] = -coder.residual[i] }
         slices[range.lowerBound / Self.sliceImageCount].append(
@@ -124,77 +128,21 @@ public struct Codec: Sendable {
     decode([code], byteCount: byteCount)[0]
   }
 
-  /// Runs `body` over slices of `count` pictures; each worker has one set of workspaces.
+  /// Runs `body` over slices of `count` pictures; each worker has memory of its own.
   private func forEachSlice(
     _ count: Int, threadCount: Int, _ body: (Range<Int>, SliceCoder) -> Void
   ) {
     let sliceCount = (count + Self.sliceImageCount - 1) / Self.sliceImageCount
     let workers = max(1, min(threadCount, sliceCount))
+    guard count > 0 else { return }
+    let prepared = prepared
     Parallel.forEach(workers, threadCount: workers) { worker in
-      let coder = SliceCoder(
-        stages[0], imageCountMax: min(count, Self.sliceImageCount))
-      for slice in stride(from: worker, to: sliceCount, by: workers) {
-        let start = slice * Self.sliceImageCount
-        body(start..<min(count, start + Self.sliceImageCount), coder)
+      prepared.withCoder(imageCountMax: min(count, Self.sliceImageCount)) { coder in
+        for slice in stride(from: worker, to: sliceCount, by: workers) {
+          let start = slice * Self.sliceImageCount
+          body(start..<min(count, start + Self.sliceImageCount), coder)
+        }
       }
-    }
-  }
-}
-
-/// One worker's memory for coding slices of pictures. All stages have the same plans and share it.
-private final class SliceCoder {
-  private let encoder: Workspace
-  private let decoder: Workspace
-  private let memory: Memory
-  /// What the stages so far have left over, CNHW over −1...1.
-  var residual: UnsafeMutablePointer<Float> { memory.base }
-
-  init(_ stage: Codec.Stage, imageCountMax: Int) {
-    encoder = Workspace(stage.encoder.plan, imageCountMax: imageCountMax, isTraining: false)
-    decoder = Workspace(stage.decoder.plan, imageCountMax: imageCountMax, isTraining: false)
-    memory = Memory(count: imageCountMax * CodecSpec.picture.count)
-  }
-
-  /// Codes the residual with one stage, writes its bits, and leaves the next stage's residual.
-  func encode(
-    _ number: Int, _ stage: Codec.Stage, imageCount: Int,
-    into codes: UnsafeMutableBufferPointer<ImageCode>, _ range: Range<Int>
-  ) {
-    let inverse = 1 / stage.scale
-    for i in 0..<imageCount * CodecSpec.picture.count {
-      encoder.input[i] = residual[i] * inverse
-    }
-    encoder.forward(stage.encoder, imageCount: imageCount)
-    let plane = encoder.plan.output.planeCount
-    for image in 0..<imageCount {
-      for bit in 0..<CodecSpec.stageBitCount {
-        let place = (bit / plane * imageCount + image) * plane + bit % plane
-        codes[range.lowerBound + image][number * CodecSpec.stageBitCount + bit] =
-          encoder.output[place] > 0
-      }
-    }
-    guard number + 1 < CodecSpec.stageCount else { return }
-    decoder.input.update(
-      from: encoder.output, count: imageCount * CodecSpec.stageBitCount)
-    subtractDecoded(stage, imageCount: imageCount)
-  }
-
-  /// Puts one stage's bits of codes before its decoder.
-  func setBits(_ number: Int, of codes: ArraySlice<ImageCode>) {
-    let plane = decoder.plan.spec.input.planeCount
-    for (image, code) in codes.enumerated() {
-      for bit in 0..<CodecSpec.stageBitCount {
-        let place = (bit / plane * codes.count + image) * plane + bit % plane
-        decoder.input[place] = code[number * CodecSpec.stageBitCount + bit] ? 1 : -1
-      }
-    }
-  }
-
-  /// Decodes the bits before the decoder and takes the result from the residual.
-  func subtractDecoded(_ stage: Codec.Stage, imageCount: Int) {
-    decoder.forward(stage.decoder, imageCount: imageCount)
-    for i in 0..<imageCount * CodecSpec.picture.count {
-      residual[i] -= stage.scale * decoder.output[i]
     }
   }
 }

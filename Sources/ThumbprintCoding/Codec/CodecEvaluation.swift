@@ -1,4 +1,5 @@
 import ThumbprintCodes
+import ThumbprintNets
 
 /// What a codec does to pictures.
 public struct CodecEvaluation: Sendable, Codable, Equatable {
@@ -45,6 +46,20 @@ extension Codec {
     return CodecEvaluation(
       pictureCount: pictures.count, rows: rows,
       meanBitEntropy: entropies.reduce(0, +) / Double(entropies.count))
+  }
+}
+
+extension Codec {
+  /// Bytes of weights, as 32-bit floats, that coding and decoding one picture reads: all encoders
+  /// and all decoders but the last; all decoders.
+  public var weightByteCounts: (encode: Int, decode: Int) {
+    func bytes(_ networks: [Network]) -> Int {
+      networks.reduce(0) { $0 + 4 * $1.parameters.count }
+    }
+    return (
+      bytes(stages.map(\.encoder)) + bytes(stages.dropLast().map(\.decoder)),
+      bytes(stages.map(\.decoder))
+    )
   }
 }
 

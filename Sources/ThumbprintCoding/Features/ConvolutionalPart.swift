@@ -38,8 +38,8 @@ public struct ConvolutionalPart: Sendable {
   }
 
   /// The memory of one worker.
-  func workspace(imageCountMax: Int) -> Workspace {
-    Workspace(prepared, imageCountMax: imageCountMax)
+  func workspace(imageCountMax: Int) -> InferenceWorkspace {
+    InferenceWorkspace(prepared, imageCountMax: imageCountMax)
   }
 
   /// Runs the layers over pictures, a slice at a time.
@@ -65,7 +65,7 @@ public struct ConvolutionalPart: Sendable {
           description.fill(
             workspace.input, picture(index), place: place, imageCount: range.count)
         }
-        workspace.forward(network, imageCount: range.count)
+        workspace.forward(imageCount: range.count)
         body(range, workspace.output)
       }
     }

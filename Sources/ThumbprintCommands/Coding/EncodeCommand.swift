@@ -95,21 +95,19 @@ struct EncodeCommand: ParsableCommand {
     nonisolated(unsafe) let progress = Progress(
       "encode", total: source.paths.count, noun: "pictures", quiet: output.log.quiet)
     defer { progress.finish() }
-    while journal.count < source.paths.count {
-      let start = journal.count
-      let end = min(source.paths.count, start + Self.blockCount)
-      let outcomes = encoder.encode(source.paths[start..<end]) { done in
+    let start = journal.count
+    let isWhole = try encoder.encode(
+      source.paths[start...], blockCount: Self.blockCount,
+      progress: { done in
         progress.moved(to: start + done)
         return !Interrupt.isRequested
-      }
-      guard let outcomes else {
-        progress.finish()
-        throw CommandError(
-          .interrupted,
-          "\(Text.grouped(start)) of \(Text.count(source.paths.count, "picture")) are coded",
-          hint: "to go on, run the same command again")
-      }
-      try journal.append(outcomes)
+      }, block: { try journal.append($0) })
+    guard isWhole else {
+      progress.finish()
+      throw CommandError(
+        .interrupted,
+        "\(Text.grouped(journal.count)) of \(Text.count(source.paths.count, "picture")) are coded",
+        hint: "to go on, run the same command again")
     }
   }
 

@@ -14,8 +14,18 @@ struct ModelSpeed: Encodable {
   var search: Double
   /// Feature codes, one at a time; `nil` if the model has none.
   var feature: Double?
+  /// From the bytes of a JPEG of 384×256 pixels to both codes, one picture at a time; `nil` if the
+  /// model has no feature network.
+  var wholePath: Double?
+  /// A step of training the first stage of a codec by the quick recipe, with 16 pictures.
+  var trainingStep: Double
+  /// Megabytes of weights that coding and showing one picture reads: what bounds them.
+  var encodeMegabytes: Double
+  var decodeMegabytes: Double
+  /// Bits set in all codes made: the same on every machine.
+  var checksum: Int
 
-  init(_ model: Model) {
+  init(_ model: Model) throws {
     let pictures = (0..<GoldenCode.count).map(GoldenCode.picture)
     let codec = model.codec
     let search = CodeSearch(codec)
@@ -33,15 +43,53 @@ struct ModelSpeed: Encodable {
     decode = Self.milliseconds(many.count) { _ = codec.decode(codes) }
     self.search = Self.milliseconds(few.count) { _ = codec.encode(few, search: search) }
     feature = model.features.map { network in
-      Self.milliseconds(ones.count) { _ = network.encode(pictures.count) { pictures[$0] } }
+      Self.milliseconds(ones.count) { for picture in pictures { _ = network.encode(picture) } }
+    }
+    let weights = codec.weightByteCounts
+    encodeMegabytes = Double(weights.encode) / 1e6
+    decodeMegabytes = Double(weights.decode) / 1e6
+    let features = model.features?.encode(pictures.count) { pictures[$0] } ?? []
+    checksum =
+      codes.prefix(ones.count).reduce(0) { $0 + $1.withUnsafeBytes(Self.setBitCount) }
+      + features.reduce(0) { $0 + $1.withUnsafeBytes(Self.setBitCount) }
+    wholePath = try model.features.map { try Self.wholePath(codec, $0, pictures) }
+    trainingStep = try Self.trainingStep(many)
+  }
+
+  private static func setBitCount(_ bytes: UnsafeRawBufferPointer) -> Int {
+    bytes.reduce(0) { $0 + $1.nonzeroBitCount }
+  }
+
+  private static func wholePath(
+    _ codec: Codec, _ features: FeatureNetwork, _ pictures: [Picture]
+  ) throws -> Double {
+    let files = try pictures.map {
+      try $0.resized(width: 384, height: 256, filter: .bicubic).jpeg(quality: 85)
+    }
+    let side = max(Thumbnails.side, features.inputSide)
+    return try milliseconds(files.count) {
+      for file in files {
+        let picture = try PictureReader.decode(file, sideMin: side)
+        _ = features.encode(picture)
+        _ = codec.encode(picture)
+      }
+    }
+  }
+
+  private static func trainingStep(_ pictures: Thumbnails) throws -> Double {
+    var trainer = try CodecTrainer(
+      recipe: .quick, pictures: pictures, seed: 1, threadCount: 1)
+    let stepCount = 20
+    return try milliseconds(stepCount) {
+      for _ in 0..<stepCount { _ = try trainer.advance() }
     }
   }
 
   /// The shortest of five runs, a picture.
-  private static func milliseconds(_ count: Int, _ body: () -> Void) -> Double {
-    let times = (0..<5).map { _ in
+  private static func milliseconds(_ count: Int, _ body: () throws -> Void) rethrows -> Double {
+    let times = try (0..<5).map { _ in
       let start = Progress.now
-      body()
+      try body()
       return Progress.now - start
     }
     return times.min()! * 1_000 / Double(count)
@@ -49,8 +97,19 @@ struct ModelSpeed: Encodable {
 
   var text: String {
     func figure(_ number: Double) -> String { "\(Text.fixed(number, 2)) ms" }
-    return "one thread, a picture: encode \(figure(encodeOne)) (many: \(figure(encode))), "
-      + "show \(figure(decodeOne)) (many: \(figure(decode))), --effort 2 \(figure(search))"
-      + (feature.map { ", feature code \(figure($0))" } ?? "") + "\n"
+    func bound(_ megabytes: Double) -> String { "reads \(Text.fixed(megabytes, 1)) MB of weights" }
+    var lines = [
+      "one thread, the shortest of five runs, a picture:",
+      "  encode       \(figure(encodeOne)), of many \(figure(encode)); \(bound(encodeMegabytes))",
+      "  show         \(figure(decodeOne)), of many \(figure(decode)); \(bound(decodeMegabytes))",
+      "  --effort 2   \(figure(search))",
+    ]
+    if let feature, let wholePath {
+      lines.append(
+        "  feature code \(figure(feature)); JPEG of 384x256 to both \(figure(wholePath))")
+    }
+    lines.append("  a step of training, 16 pictures: \(figure(trainingStep))")
+    lines.append("checksum: \(Text.grouped(checksum)) bits set")
+    return lines.joined(separator: "\n") + "\n"
   }
 }

@@ -8,7 +8,7 @@ struct ModelVerifyCommand: ParsableCommand {
     abstract: "Check that a model is whole and makes on this machine the codes it should.",
     discussion: """
       Reads every weight, compares them with the identity in the file, and codes
-      generated pictures, whose codes the file holds. Processors add in different
+      generated pictures, whose codes the file holds. Versions may add in different
       orders, so 1 bit in 500 may differ.
 
       Examples:
@@ -43,11 +43,11 @@ struct ModelVerifyCommand: ParsableCommand {
         .badData,
         "'\(path)': \(golden.flipped) of \(golden.of) bits of its golden codes come out "
           + "differently, above 1 in 500",
-        hint: "this machine's OpenBLAS computes something else; run its tests")
+        hint: "this build computes something else on this machine; run its tests")
     }
     let result = Result(
       path: path, identity: model.identity.name, bits: golden?.of, flippedBits: golden?.flipped,
-      milliseconds: speed ? ModelSpeed(model) : nil)
+      milliseconds: speed ? try ModelSpeed(model) : nil)
     if output.json { return try Console.write(json: result) }
     let codes =
       golden.map { "\($0.flipped) of \(Text.grouped($0.of)) bits of its golden codes differ" }

@@ -5,9 +5,6 @@ struct ConvolutionLayer: Layer {
   let weight: Int
   let bias: Int?
 
-  /// The faster way for inference, if there is one.
-  var winograd: WinogradConvolution? { WinogradConvolution(self) }
-
   func scratchCount(imageCount: Int) -> Int {
     unfolding.bandCount(imageCount: imageCount)
   }
