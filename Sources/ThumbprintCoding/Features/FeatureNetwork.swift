@@ -80,21 +80,6 @@ public struct FeatureNetwork: Sendable {
     }
     return codes
   }
-
-  /// Descriptors of images whose last activations are given in CNHW.
-  fileprivate func describe(
-    _ activations: UnsafePointer<Float>, imageCount: Int,
-    into target: UnsafeMutablePointer<Float>
-  ) {
-    switch description.pooling {
-    case .flat:
-      ImageOrder.separate(
-        activations, convolutions.output, imageCount: imageCount, into: target)
-    case .pyramid:
-      PoolingPyramid.compute(
-        activations, convolutions.output, imageCount: imageCount, into: target)
-    }
-  }
 }
 
 /// The memory in which one worker codes one picture after another.
@@ -113,7 +98,8 @@ package final class FeatureCoder {
     let part = network.convolutions
     part.description.fill(convolutions.input, picture, place: 0, imageCount: 1)
     convolutions.forward(part.network, imageCount: 1)
-    network.describe(convolutions.output, imageCount: 1, into: head.input)
+    network.description.describe(
+      convolutions.output, part.output, imageCount: 1, into: head.input)
     return code()
   }
 
