@@ -54,7 +54,8 @@ import Testing
       "ThumbprintCommands",
       [
         "ThumbprintClient", "ThumbprintWire", "ThumbprintStorage", "ThumbprintIndex",
-        "ThumbprintCodes", "ThumbprintCoding", "ThumbprintNets", "ThumbprintImages", "ThumbprintScenes", "CXXHash", "ArgumentParser",
+        "ThumbprintCodes", "ThumbprintCoding", "ThumbprintNets", "ThumbprintImages",
+        "ThumbprintScenes", "CXXHash", "ArgumentParser",
       ]
     ),
     ("thumbprint", ["ThumbprintCommands"]),
