@@ -15,9 +15,11 @@ import ThumbprintNets
 
   /// Views of generated pictures, written to and read from files: `count` groups of four.
   static func described(
-    _ count: Int, seed: UInt64, in folder: String, part: ConvolutionalPart
+    _ count: Int, seed: UInt64, in folder: String, part: ConvolutionalPart,
+    pooling: FeatureDescription.Pooling = .pyramid
   ) throws -> (pictures: PictureSet, described: DescribedSet) {
     let photographs = thumbnails(count, seed: seed)
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     for number in 0..<count {
       let photograph = ViewGenerator.scaled(photographs[number])
       for view in 0..<4 {
@@ -31,7 +33,9 @@ import ThumbprintNets
     let pictures = try PictureSet(
       groups, indices: Array(groups.paths.indices), for: part.description, threadCount: 2)
     let codec = try Codec(CodecSpec(outerChannels: 4, innerChannels: 4), seed: 1)
-    return (pictures, DescribedSet(pictures, part: part, codec: codec, threadCount: 2))
+    return (
+      pictures, DescribedSet(pictures, part: part, pooling: pooling, codec: codec, threadCount: 2)
+    )
   }
 
   static func network(_ set: DescribedSet, _ part: ConvolutionalPart) throws -> FeatureNetwork {
@@ -72,6 +76,7 @@ import ThumbprintNets
       let rounded = try FeatureNetwork(path: path).encode(picture)
       #expect(rounded.distance(to: network.encode(picture)) < 200)
 
+      #expect(try ConvolutionalPart(path: path).description == part.description)
       try part.write(to: path)
       #expect(try ConvolutionalPart(path: path).description == part.description)
       #expect(throws: CodingError.self) { try FeatureNetwork(path: path) }
@@ -79,6 +84,34 @@ import ThumbprintNets
         try whole.prefix(count).write(to: URL(filePath: path))
         #expect(throws: NetsError.self, "\(count) bytes") { try FeatureNetwork(path: path) }
       }
+    }
+  }
+
+  /// Weights of VGG-19 were trained for inputs of one of two kinds; their file says which.
+  @Test func preprocessingGoesWithTheWeights() throws {
+    try withTemporaryFolder { folder in
+      let path = folder + "/v.safetensors"
+      let small = VGGDescription(
+        side: 8, blocks: [[2], [3]], poolsLastBlock: true, preprocessing: .symmetric)
+      let tensors = try Network(small.convolutions, seed: 1).tensors()
+      let renamed = zip(["features.0", "features.3"], 0...).flatMap { name, number in
+        tensors[2 * number..<2 * number + 2].map {
+          ("\(name).\($0.name.split(separator: ".")[1])", $0.tensor)
+        }
+      }
+      func found(_ metadata: [String: String], isRenamed: Bool = true) throws
+        -> VGGDescription.Preprocessing
+      {
+        try SafetensorsWriter.write(isRenamed ? renamed : tensors, metadata: metadata, to: path)
+        return try ConvolutionalPart(path: path, vgg19: small).description.preprocessing
+      }
+      #expect(try found([:]) == .torchvision)
+      #expect(try found([:], isRenamed: false) == .caffe)
+      #expect(try found(["preprocessing": "caffe"]) == .caffe)
+      #expect(try found(["preprocessing": "BGR, 0..255, minus 103.939"]) == .caffe)
+      #expect(try found(["preprocessing": "torchvision"], isRenamed: false) == .torchvision)
+      let error = #expect(throws: CodingError.self) { try found(["preprocessing": "other\n"]) }
+      #expect(error?.message.contains("neither 'caffe' nor 'torchvision'") == true)
     }
   }
 

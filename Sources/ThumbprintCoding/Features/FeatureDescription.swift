@@ -53,13 +53,30 @@ public struct FeatureDescription: Sendable, Codable, Equatable {
       ])
   }
 
-  /// The layers that learn, from the projected descriptor to values whose signs are the bits.
-  func learner(dropout: Float) -> NetworkSpec {
+  /// The layers that learn, from what goes into `fc6` to values whose signs are the bits.
+  ///
+  /// - Parameters:
+  ///   - inputCount: Numbers that go in: those of the projection, if there is one.
+  ///   - dropout: The share of `fc6` that is left out.
+  ///   - bits: What stands for the signs while the network learns.
+  func learner(inputCount: Int, dropout: Float, bits: LayerSpec? = .tanh) -> NetworkSpec {
     NetworkSpec(
-      input: FeatureShape(channels: componentCount, height: 1, width: 1),
+      input: FeatureShape(channels: inputCount, height: 1, width: 1),
       layers: [
         .fullyConnected(name: "fc6", channels: hiddenCount), .relu, .dropout(rate: dropout),
-        .fullyConnected(name: "fc7", channels: FeatureCode.bitCount), .tanh,
-      ])
+        .fullyConnected(name: "fc7", channels: FeatureCode.bitCount),
+      ] + (bits.map { [$0] } ?? []))
+  }
+
+  /// Writes the descriptors of images whose last activations are given in CNHW.
+  func describe(
+    _ activations: UnsafePointer<Float>, _ shape: FeatureShape, imageCount: Int,
+    into target: UnsafeMutablePointer<Float>
+  ) {
+    switch pooling {
+    case .flat: ImageOrder.separate(activations, shape, imageCount: imageCount, into: target)
+    case .pyramid:
+      PoolingPyramid.compute(activations, shape, imageCount: imageCount, into: target)
+    }
   }
 }

@@ -2,7 +2,7 @@ import Foundation
 import ThumbprintNets
 
 extension FeatureNetwork {
-  private static let kind = "thumbprint-features-1"
+  static let kind = "thumbprint-features-1"
 
   /// All weights, as a model file holds them: `convolutions.conv1_1.weight` …, `projection.weight`,
   /// `fc6.weight`, `fc7.weight` …
@@ -24,20 +24,28 @@ extension FeatureNetwork {
   /// - Parameters:
   ///   - halves: Store 16-bit floats: half the bytes, and weights that are rounded to 11 bits.
   ///   - notes: Further metadata; not the keys written here.
+  ///   - extras: Further arrays, which readers of features ignore, such as `fc8`.
   public func write(
-    to path: String, halves: Bool = false, notes: [String: String] = [:]
+    to path: String, halves: Bool = false, notes: [String: String] = [:],
+    extras: [(name: String, tensor: Tensor)] = []
   ) throws {
     try SafetensorsWriter.write(
-      tensors(),
+      tensors() + extras,
       metadata: notes.merging(["kind": Self.kind, "description": try descriptionJSON]) { $1 },
       halves: halves, to: path)
   }
 
-  /// Reads a network that ``write(to:halves:notes:)`` wrote.
+  /// Reads a network that ``write(to:halves:notes:extras:)`` wrote, or the one of a ``Model``.
   ///
   /// - Throws: ``NetsError``, or ``CodingError/Code/malformedModel`` naming the path.
   public init(path: String) throws {
     let file = try SafetensorsFile(path: path)
+    if file.metadata["kind"] == Model.kind,
+      let text = file.metadata[Model.featuresPrefix + "description"]
+    {
+      try self.init(from: file, prefix: Model.featuresPrefix, descriptionJSON: text)
+      return
+    }
     guard file.metadata["kind"] == Self.kind, let text = file.metadata["description"] else {
       throw CodingError(
         .malformedModel, "is not a feature network of this version: its metadata do not say so",

@@ -46,7 +46,37 @@ extension FeatureNetwork {
       }
       setProjection(rows, mean: components.mean)
     }
-    calibrate(projected(descriptors), count: count)
+    calibrate(projected(descriptors))
+  }
+
+  /// A network to be trained on classes: `fc6` and `fc7` as a file has them, in these shapes, else
+  /// random; every bit's threshold at its median over the pictures.
+  ///
+  /// - Parameters:
+  ///   - table: What the convolutions make of pictures. A projection is found on at most 4,096 of
+  ///     them, thresholds on 1,024, evenly spaced.
+  ///   - pooling: How the table was made.
+  ///   - componentCount: Outputs of the projection that follows a pyramid.
+  ///   - weights: A file of the whole VGG network.
+  /// - Throws: ``CodingError/Code/noPictures`` if there are fewer pictures than components,
+  ///   ``CodingError/Code/diverged``, or ``NetsError``.
+  public init(
+    fitting part: ConvolutionalPart, to table: DescriptorTable,
+    pooling: FeatureDescription.Pooling, componentCount: Int, hiddenCount: Int,
+    weights: SafetensorsFile? = nil, seed: UInt64
+  ) throws {
+    if pooling == .pyramid {
+      try self.init(
+        fitting: part, to: table.sample(4_096), groups: nil, emphasis: 0,
+        componentCount: componentCount, hiddenCount: hiddenCount, seed: seed)
+      return
+    }
+    try self.init(
+      FeatureDescription(
+        convolutions: part.description, pooling: pooling, hiddenCount: hiddenCount), part,
+      seed: seed)
+    if let weights { try head.loadHead(from: weights) }
+    balanceBits(table.sample(1_024))
   }
 
   /// The first layer: `row · (x − mean)`. Its scale is set by ``calibrate(_:count:)``.
@@ -59,25 +89,31 @@ extension FeatureNetwork {
     }
   }
 
-  /// Scales the projection and `fc7` so that their outputs have a mean square of 1, and puts the
-  /// threshold of every bit at its median: bits that are set for half of the pictures say most.
-  private mutating func calibrate(_ raw: [Float], count: Int) {
+  /// Scales the projection so that its outputs, given as they are now, have a mean square of 1, and
+  /// then the bits.
+  private mutating func calibrate(_ raw: [Float]) {
     let energy = raw.reduce(0.0) { $0 + Double($1 * $1) } / Double(raw.count)
     let norm = Float(1 / max(energy, 1e-20).squareRoot())
-    for i in range("projection.weight") { head.parameters[i] *= norm }
-    for i in range("projection.bias") { head.parameters[i] *= norm }
-    let inputs = raw.map { $0 * norm }
-    // The learner without its tanh.
-    let spec = description.learner(dropout: 0)
-    guard
-      let plan = try? NetworkPlan(
-        NetworkSpec(input: spec.input, layers: Array(spec.layers.dropLast())))
-    else { preconditionFailure("a part of a valid head is valid") }
-    var learner = Network(plan, seed: 0)
-    learner.copyWeights(from: head)
+    head.scale("projection.weight", by: norm)
+    head.scale("projection.bias", by: norm)
+    balanceBits(raw.map { $0 * norm })
+  }
+
+  /// Scales `fc7` so that its outputs have a mean square of 1, and puts the threshold of every bit
+  /// at its median: bits that are set for half of the pictures say most.
+  ///
+  /// - Parameter inputs: What goes into `fc6` for each of some pictures.
+  mutating func balanceBits(_ inputs: [Float]) {
     let bits = FeatureCode.bitCount
+    let inputCount = learnerInputCount
+    let count = inputs.count / inputCount
+    guard
+      var learner = try? Network(
+        description.learner(inputCount: inputCount, dropout: 0, bits: nil), seed: 0)
+    else { preconditionFailure("a part of a valid head is valid") }
+    learner.copyWeights(from: head)
     let outputs = learner.apply(
-      to: Tensor(shape: [count, description.componentCount, 1, 1], values: inputs)
+      to: Tensor(shape: [count, inputCount, 1, 1], values: inputs)
     ).values
     var medians = [Float](repeating: 0, count: bits)
     var squares = 0.0
@@ -89,14 +125,38 @@ extension FeatureNetwork {
       for value in column { squares += Double((value - medians[bit]) * (value - medians[bit])) }
     }
     let scale = Float(1 / max(squares / Double(count * bits), 1e-20).squareRoot())
-    for i in range("fc7.weight") { head.parameters[i] *= scale }
+    head.scale("fc7.weight", by: scale)
     for (bit, place) in range("fc7.bias").enumerated() {
       head.parameters[place] = (head.parameters[place] - medians[bit]) * scale
     }
   }
 
+  /// Numbers that go into `fc6`.
+  var learnerInputCount: Int {
+    description.pooling == .pyramid ? description.componentCount : head.plan.spec.input.count
+  }
+
+  /// What goes into `fc6` for each row of a table.
+  func learnerInputs(_ table: DescriptorTable) -> DescriptorTable {
+    guard description.pooling == .pyramid else { return table }
+    var values: [Float] = []
+    values.reserveCapacity(table.count * description.componentCount)
+    for start in stride(from: 0, to: table.count, by: 1_024) {
+      let block = (start..<min(table.count, start + 1_024)).flatMap {
+        UnsafeBufferPointer(start: table.row($0), count: table.size)
+      }
+      values += learnerInputs(block)
+    }
+    return DescriptorTable(size: description.componentCount, values: values)
+  }
+
+  /// What goes into `fc6` for descriptors: what the projection makes of them, if there is one.
+  func learnerInputs(_ descriptors: [Float]) -> [Float] {
+    description.pooling == .pyramid ? projected(descriptors) : descriptors
+  }
+
   /// What the projection makes of descriptors: what goes into `fc6`.
-  func projected(_ descriptors: [Float]) -> [Float] {
+  private func projected(_ descriptors: [Float]) -> [Float] {
     let size = head.plan.spec.input.count
     let spec = NetworkSpec(input: head.plan.spec.input, layers: [head.plan.spec.layers[0]])
     guard var projection = try? Network(spec, seed: 0) else {
@@ -125,5 +185,23 @@ extension Network {
         parameters.replaceSubrange(entry.range, with: other.parameters[source.range])
       }
     }
+  }
+}
+
+extension Network {
+  /// Takes `fc6` and `fc7` from a file of a whole VGG network, each if it is there in this shape.
+  mutating func loadHead(from file: SafetensorsFile) throws(NetsError) {
+    var loaded = self
+    for entry in plan.parameters.entries {
+      guard
+        let source = VGGDescription.fileNames(of: entry.name).first(where: {
+          file.entry($0)?.shape.reduce(1, *) == entry.range.count
+        }), let shape = file.entry(source)?.shape, shape[0] == entry.shape[0]
+      else { continue }
+      let values = try file.tensor(source, shape: shape).values
+      guard values.allSatisfy(\.isFinite) else { continue }
+      loaded.parameters.replaceSubrange(entry.range, with: values)
+    }
+    self = loaded
   }
 }

@@ -96,21 +96,6 @@ public struct FeatureNetwork: Sendable {
     }
     return codes
   }
-
-  /// Descriptors of images whose last activations are given in CNHW.
-  fileprivate func describe(
-    _ activations: UnsafePointer<Float>, imageCount: Int,
-    into target: UnsafeMutablePointer<Float>
-  ) {
-    switch description.pooling {
-    case .flat:
-      ImageOrder.separate(
-        activations, convolutions.output, imageCount: imageCount, into: target)
-    case .pyramid:
-      PoolingPyramid.compute(
-        activations, convolutions.output, imageCount: imageCount, into: target)
-    }
-  }
 }
 
 /// The memory in which one worker codes pictures, some at a time. Each code is a function of its
@@ -150,7 +135,9 @@ package final class FeatureCoder {
   /// The codes of the pictures put.
   package func encode(imageCount: Int) -> [FeatureCode] {
     convolutions.forward(imageCount: imageCount)
-    network.describe(convolutions.output, imageCount: imageCount, into: descriptors.base)
+    network.description.describe(
+      convolutions.output, network.convolutions.output, imageCount: imageCount,
+      into: descriptors.base)
     return code(imageCount: imageCount)
   }
 

@@ -49,10 +49,6 @@ public struct FineTuningTrainer {
     imageCodes: [ImageCode], groups: [Int], seed: UInt64, threadCount: Int
   ) throws {
     try recipe.check()
-    guard network.description.pooling == .pyramid else {
-      throw CodingError(
-        .invalidRecipe, "a network that takes all activations is not tuned here, only pyramids")
-    }
     let members = Dictionary(grouping: groups.indices) { groups[$0] }
       .sorted { $0.key < $1.key }.map(\.value).filter { $0.count >= recipe.viewCount }
     guard members.count >= recipe.groupCount else {
@@ -66,8 +62,10 @@ public struct FineTuningTrainer {
     self.imageCodes = imageCodes
     self.threadCount = max(1, threadCount)
     start = network
-    inputs = network.projected(descriptors)
-    var learner = try Network(network.description.learner(dropout: recipe.dropout), seed: seed)
+    inputs = network.learnerInputs(descriptors)
+    var learner = try Network(
+      network.description.learner(
+        inputCount: network.learnerInputCount, dropout: recipe.dropout), seed: seed)
     learner.copyWeights(from: network.head)
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
@@ -163,7 +161,7 @@ public struct FineTuningTrainer {
   }
 
   private func forward(_ network: Network, _ batch: [Int]) -> Tensor {
-    let (inputCount, bits) = (start.description.componentCount, FeatureCode.bitCount)
+    let (inputCount, bits) = (start.learnerInputCount, FeatureCode.bitCount)
     let size = Self.sliceImageCount
     let (seed, step) = (checkpoint.seed, UInt64(step))
     var values = [Float](repeating: 0, count: batch.count * bits)

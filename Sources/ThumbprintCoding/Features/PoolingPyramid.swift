@@ -1,5 +1,3 @@
-import Synchronization
-import ThumbprintImages
 import ThumbprintNets
 
 /// A descriptor of a picture from the last activations of its convolutions: of each channel the
@@ -57,32 +55,5 @@ enum PoolingPyramid {
     let (upper, lower) = (Float(max(1, middleRow)), Float(shape.height - middleRow))
     let (before, after) = (Float(max(1, middleColumn)), Float(shape.width - middleColumn))
     return sums / SIMD4(upper * before, upper * after, lower * before, lower * after)
-  }
-}
-
-extension ConvolutionalPart {
-  /// The pyramids of pictures of any size, one after another; each a function of its picture alone.
-  func pyramids(
-    _ count: Int, threadCount: Int, progress: (Int) -> Void = { _ in },
-    picture: (Int) -> Picture
-  ) -> [Float] {
-    let size = PoolingPyramid.countPerChannel * output.channels
-    var values = [Float](repeating: 0, count: count * size)
-    let done = Mutex(0)
-    values.withUnsafeMutableBufferPointer { values in
-      guard let base = values.baseAddress else { return }
-      // Safe: each slice writes to its own pictures' pyramids; `done` lets one thread report.
-      nonisolated(unsafe) let (target, progress) = (base, progress)
-      forEachSlice(count, of: 1, threadCount: threadCount, picture: picture) {
-        range, activations in
-        PoolingPyramid.compute(
-          activations, output, imageCount: range.count, into: target + range.lowerBound * size)
-        done.withLock {
-          $0 += range.count
-          progress($0)
-        }
-      }
-    }
-    return values
   }
 }

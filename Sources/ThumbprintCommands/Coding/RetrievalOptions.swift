@@ -61,7 +61,8 @@ struct RetrievalOptions: ParsableArguments {
     let progress = Progress(
       "describe", total: pictures.count, noun: "pictures", quiet: output.log.quiet)
     let described = DescribedSet(
-      pictures, part: before.convolutions, codec: coder, threadCount: threads.count
+      pictures, part: before.convolutions, pooling: before.description.pooling, codec: coder,
+      threadCount: threads.count
     ) { progress.moved(to: $0) }
     progress.finish()
     return (

@@ -54,7 +54,7 @@ struct TrainCompactCommand: ParsableCommand {
 
   mutating func run() throws {
     let part = try CommandError.naming("--teacher") {
-      try ConvolutionalPart(.vgg19Lower, path: teacher)
+      try ConvolutionalPart(path: teacher)
     }
     let pictures = try PhotographOptions.read(try photographs.paths, threadCount: threads.count)
     let watch = Interrupt.watch()

@@ -18,6 +18,8 @@ struct TrainFinetuneCommand: ParsableCommand {
           --codec codec.safetensors --out features.safetensors
         thumbprint train finetune views --convolutions small.safetensors \\
           --codec codec.safetensors --components 64 --emphasis 0.5 --out f.safetensors
+        thumbprint train finetune views --features vgg2.safetensors \\
+          --codec codec.safetensors --out features.safetensors
       """)
 
   @Argument(
@@ -31,10 +33,17 @@ struct TrainFinetuneCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Convolutions: VGG-19 up to conv3_4 or more, or what 'train compact' wrote.",
+      "Convolutions: VGG-19 up to conv3_4 or more, what 'train compact' wrote, or a model.",
       valueName: "file"),
     completion: .file())
-  var convolutions: String
+  var convolutions: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A network to go on from, such as 'train features' wrote, in place of --convolutions.",
+      valueName: "file"),
+    completion: .file())
+  var features: String?
 
   @Option(
     help: ArgumentHelp("The image codec, whose bits stay.", valueName: "file"),
@@ -47,17 +56,7 @@ struct TrainFinetuneCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Steps; 0 for none.", valueName: "count"))
   var steps = 300
 
-  @Option(help: ArgumentHelp("Numbers that go into fc6, 1 to 1024.", valueName: "count"))
-  var components = 256
-
-  @Option(
-    help: ArgumentHelp(
-      "Power of their deviation by which the projection weighs directions, 0 to 2; above 0 makes "
-        + "an index faster.", valueName: "number"))
-  var emphasis: Float = 0
-
-  @Option(help: ArgumentHelp("Outputs of fc6, 1 to 16384.", valueName: "count"))
-  var hidden = 1_024
+  @OptionGroup var head: HeadOptions
 
   @Option(help: ArgumentHelp("Groups of one step, two pictures of each.", valueName: "count"))
   var batchGroups = 64
@@ -104,14 +103,11 @@ struct TrainFinetuneCommand: ParsableCommand {
     guard (0...10_000_000).contains(steps) else {
       throw ValidationError("--steps: \(steps) is not in 0...10000000")
     }
-    guard (1...1_024).contains(components) else {
-      throw ValidationError("--components: \(components) is not in 1...1024")
+    guard (convolutions == nil) != (features == nil) else {
+      throw ValidationError("--convolutions, --features: one of them is needed")
     }
-    guard emphasis >= 0, emphasis <= 2 else {
-      throw ValidationError("--emphasis: \(emphasis) is not in 0...2")
-    }
-    guard (1...16_384).contains(hidden) else {
-      throw ValidationError("--hidden: \(hidden) is not in 1...16384")
+    if features != nil, let flag = head.firstGiven {
+      throw ValidationError("\(flag): the network of --features has its own")
     }
     guard rate > 0, rate <= 1 else { throw ValidationError("--rate: \(rate) is not in 0...1") }
     guard margin >= 0, margin <= 1 else {
@@ -127,26 +123,30 @@ struct TrainFinetuneCommand: ParsableCommand {
   }
 
   mutating func run() throws {
-    let fixed = try CommandError.naming("--convolutions") {
-      try ConvolutionalPart(path: convolutions)
+    let base = try features.map { path in
+      try CommandError.naming("--features") { try FeatureNetwork(path: path) }
     }
+    let fixed =
+      try base?.convolutions
+      ?? CommandError.naming("--convolutions") {
+        try ConvolutionalPart(path: convolutions ?? "")
+      }
     let coder = try CommandError.naming("--codec") { try Codec(path: codec) }
     let watch = Interrupt.watch()
     defer { withExtendedLifetime(watch) {} }
     let groups = try PictureGroups(folder: set)
     let described = try DescribedSet(
       groups, indices: groups.indices(of: SetPart(rawValue: part) ?? .all), part: fixed,
-      codec: coder, threadCount: threads.count, quiet: log.quiet)
-    let numbers = Dictionary(
-      uniqueKeysWithValues: Set(described.groups).sorted().enumerated().map { ($1, $0) })
-    func isHeldOut(_ group: Int) -> Bool {
-      holdOut.map { (numbers[group] ?? 0) % $0 == $0 - 1 } ?? false
-    }
+      pooling: base?.description.pooling ?? .pyramid, codec: coder, threadCount: threads.count,
+      quiet: log.quiet)
+    let heldOut = holdOut.map { HeldOutGroups($0, of: described.groups) }
+    func isHeldOut(_ group: Int) -> Bool { heldOut?.contains(group) ?? false }
     let tuning = described.filtered { !isHeldOut($0) }
-    var network = try FeatureNetwork(
-      fitting: fixed, to: tuning, usesGroups: steps > 0, emphasis: emphasis,
-      componentCount: components,
-      hiddenCount: hidden, seed: seed)
+    var network =
+      try base?.balanced(over: tuning)
+      ?? FeatureNetwork(
+        fitting: fixed, to: tuning, usesGroups: steps > 0, emphasis: head.emphasis ?? 0,
+        componentCount: head.components ?? 256, hiddenCount: head.hidden ?? 1_024, seed: seed)
     try report("before", network, described, isHeldOut)
     if steps > 0 {
       network = try tune(network, tuning)
@@ -192,7 +192,8 @@ struct TrainFinetuneCommand: ParsableCommand {
       let combined = scores.combined ?? scores.features
       try Console.write(
         "\(label), \(name): score \(Text.fixed(scores.features.score, 3)), combined "
-          + "\(Text.fixed(combined.score, 3)), distances \(Text.fixed(combined.sameDistance, 3)) "
+          + "\(Text.fixed(combined.score, 3)), ratio \(Text.fixed(scores.features.distanceRatio, 3)), "
+          + "combined distances \(Text.fixed(combined.sameDistance, 3)) "
           + "and \(Text.fixed(combined.differentDistance, 3)), ratio "
           + "\(Text.fixed(combined.distanceRatio, 3))\n")
     }
@@ -202,8 +203,8 @@ struct TrainFinetuneCommand: ParsableCommand {
 extension DescribedSet {
   /// Reads and describes a set, showing progress.
   init(
-    _ set: PictureGroups, indices: [Int], part: ConvolutionalPart, codec: Codec?,
-    threadCount: Int, quiet: Bool
+    _ set: PictureGroups, indices: [Int], part: ConvolutionalPart,
+    pooling: FeatureDescription.Pooling = .pyramid, codec: Codec?, threadCount: Int, quiet: Bool
   ) throws {
     let reading = Progress("read", total: indices.count, noun: "pictures", quiet: quiet)
     let pictures = try PictureSet(
@@ -211,9 +212,58 @@ extension DescribedSet {
     ) { reading.moved(to: $0) }
     reading.finish()
     let describing = Progress("describe", total: indices.count, noun: "pictures", quiet: quiet)
-    self.init(pictures, part: part, codec: codec, threadCount: threadCount) {
+    self.init(pictures, part: part, pooling: pooling, codec: codec, threadCount: threadCount) {
       describing.moved(to: $0)
     }
     describing.finish()
+  }
+}
+
+/// Groups kept apart from those that tune, to choose settings by: every n-th.
+struct HeldOutGroups {
+  private let members: Set<Int>
+
+  /// - Parameters:
+  ///   - interval: The n: of three, the third, sixth, ninth group and so on.
+  ///   - groups: The groups of pictures, with repetitions.
+  init(_ interval: Int, of groups: [Int]) {
+    members = Set(
+      Set(groups).sorted().enumerated().filter { $0.offset % interval == interval - 1 }
+        .map(\.element))
+  }
+
+  func contains(_ group: Int) -> Bool { members.contains(group) }
+}
+
+/// The size of a head that is to be fitted.
+struct HeadOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Numbers that go into fc6, 1 to 1024.", valueName: "count"))
+  var components: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Power of their deviation by which the projection weighs directions, 0 to 2; above 0 makes "
+        + "an index faster.", valueName: "number"))
+  var emphasis: Float?
+
+  @Option(help: ArgumentHelp("Outputs of fc6, 1 to 16384.", valueName: "count"))
+  var hidden: Int?
+
+  /// The first flag that was given.
+  var firstGiven: String? {
+    components.map { _ in "--components" } ?? emphasis.map { _ in "--emphasis" }
+      ?? hidden.map { _ in "--hidden" }
+  }
+
+  mutating func validate() throws {
+    if let components, !(1...1_024).contains(components) {
+      throw ValidationError("--components: \(components) is not in 1...1024")
+    }
+    if let emphasis, !(emphasis >= 0 && emphasis <= 2) {
+      throw ValidationError("--emphasis: \(emphasis) is not in 0...2")
+    }
+    if let hidden, !(1...16_384).contains(hidden) {
+      throw ValidationError("--hidden: \(hidden) is not in 1...16384")
+    }
   }
 }

@@ -4,5 +4,8 @@ struct TrainGroup: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "train",
     abstract: "Train the networks that make codes.",
-    subcommands: [TrainCodecCommand.self, TrainCompactCommand.self, TrainFinetuneCommand.self])
+    subcommands: [
+      TrainCodecCommand.self, TrainCompactCommand.self, TrainFeaturesCommand.self,
+      TrainFinetuneCommand.self,
+    ])
 }

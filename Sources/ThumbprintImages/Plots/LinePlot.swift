@@ -4,7 +4,7 @@ public struct LinePlot: Sendable {
   /// What the axes show, with units.
   public let horizontal: String
   public let vertical: String
-  private var series: [(name: String, points: [(x: Double, y: Double)])] = []
+  private var series: [(name: String, points: [(x: Double, y: Double)], isJoined: Bool)] = []
 
   public init(title: String, horizontal: String, vertical: String) {
     self.title = title
@@ -13,8 +13,13 @@ public struct LinePlot: Sendable {
   }
 
   /// Adds a line through points, in the order given; those that are not finite are left out.
-  public mutating func add(_ name: String, _ points: [(Double, Double)]) {
-    series.append((name, points.filter { $0.0.isFinite && $0.1.isFinite }.map { ($0.0, $0.1) }))
+  ///
+  /// - Parameter isJoined: `false` for the points alone.
+  public mutating func add(
+    _ name: String, _ points: [(Double, Double)], isJoined: Bool = true
+  ) {
+    series.append(
+      (name, points.filter { $0.0.isFinite && $0.1.isFinite }.map { ($0.0, $0.1) }, isJoined))
   }
 
   /// The plot, 800×480 pixels by default.
@@ -27,10 +32,10 @@ public struct LinePlot: Sendable {
     for (number, line) in series.enumerated() {
       let color = Color.series[number % Color.series.count]
       let places = line.points.map { (frame.column($0.x, x), frame.row($0.y, y)) }
-      for (a, b) in zip(places, places.dropFirst()) {
+      for (a, b) in zip(places, places.dropFirst()) where line.isJoined {
         frame.canvas.line(from: a, to: b, color, isBold: true)
       }
-      for place in places where places.count <= 40 {
+      for place in places where places.count <= 40 || !line.isJoined {
         frame.canvas.fill(
           columns: place.0 - 2..<place.0 + 4, rows: place.1 - 2..<place.1 + 4, color)
       }

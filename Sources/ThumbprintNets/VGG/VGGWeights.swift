@@ -57,6 +57,14 @@ extension Network {
   }
 }
 
+extension VGGDescription {
+  /// The names under which a file may hold a fully connected layer's array (`fc6.weight`): this
+  /// project's, torchvision's, timm's.
+  public static func fileNames(of name: String) -> [String] {
+    VGGNames(.vgg19).candidates(name)
+  }
+}
+
 /// What other projects call the layers of a VGG network.
 struct VGGNames {
   private var others: [String: [String]] = [

@@ -51,21 +51,25 @@ public struct DescribedSet: Sendable {
   public let groups: [Int]
   /// The image codes of the pictures; empty without a codec.
   public let imageCodes: [ImageCode]
-  /// The pyramids of the pictures.
+  /// What stands before the head, picture by picture.
   let descriptors: [Float]
   let descriptorCount: Int
 
   /// - Parameters:
+  ///   - pooling: What of the last activations goes on. All of them take much memory: 64 KB a picture
+  ///     for the compact network.
   ///   - codec: Makes the image codes.
   ///   - progress: Called with the number of pictures described; from any thread, one at a time.
   public init(
-    _ set: PictureSet, part: ConvolutionalPart, codec: Codec?, threadCount: Int,
+    _ set: PictureSet, part: ConvolutionalPart,
+    pooling: FeatureDescription.Pooling = .pyramid, codec: Codec?, threadCount: Int,
     progress: (Int) -> Void = { _ in }
   ) {
     groups = set.groups
-    descriptorCount = PoolingPyramid.countPerChannel * part.output.channels
-    descriptors = part.pyramids(
-      set.count, threadCount: threadCount, progress: progress
+    let description = FeatureDescription(convolutions: part.description, pooling: pooling)
+    descriptorCount = description.descriptorCount(part.output)
+    descriptors = part.descriptors(
+      set.count, description, threadCount: threadCount, progress: progress
     ) { set.pictures[$0] }
     imageCodes = codec?.encode(set.thumbnails, threadCount: threadCount) ?? []
   }
@@ -139,5 +143,21 @@ extension FineTuningTrainer {
     try self.init(
       recipe: recipe, network: network, descriptors: set.descriptors,
       imageCodes: set.imageCodes, groups: set.groups, seed: seed, threadCount: threadCount)
+  }
+}
+
+extension FeatureNetwork {
+  /// The same network with the threshold of every bit at its median over a set: a better start for
+  /// tuning than thresholds that were learned for something else.
+  public func balanced(over set: DescribedSet) -> FeatureNetwork {
+    var network = self
+    let (size, count) = (set.descriptorCount, set.groups.count)
+    let taken = min(1_024, count)
+    let sample = (0..<taken).flatMap { place in
+      let start = place * count / taken * size
+      return set.descriptors[start..<start + size]
+    }
+    network.balanceBits(network.learnerInputs(sample))
+    return network
   }
 }
