@@ -14,6 +14,10 @@ protocol CollectionHandle {
   func records(_ ids: [ItemID]) throws -> [Record?]
   /// Visits every record, in ascending order of id.
   func forEachRecord(_ body: (Record) throws -> Void) throws
+  /// Adds records, in place of those with the same ids; on disk on return.
+  func upsert(_ records: [Record]) throws
+  /// Indexes what is not indexed yet, where nobody else will.
+  func seal() throws
   /// Deletes the records of ids; on disk on return.
   func delete(_ ids: [ItemID]) throws -> (deleted: Int, absent: Int)
   /// Puts the rows of a dataset into the collection; those that are there already are passed

@@ -34,6 +34,10 @@ struct StoredCollection: CollectionHandle {
     try collection.forEachRecord(body)
   }
 
+  func upsert(_ records: [Record]) throws { _ = try collection.upsert(records) }
+
+  func seal() throws { try collection.seal() }
+
   func delete(_ ids: [ItemID]) throws -> (deleted: Int, absent: Int) {
     let receipt = try collection.delete(ids)
     return (receipt.deleted, receipt.absent)
