@@ -53,14 +53,6 @@ struct ClusterCollection: CollectionHandle {
     while let (rows, row) = try walk.next() { try body(rows, row) }
   }
 
-  func upsert(_ records: [Record]) throws {
-    let collection = collection
-    _ = try ClusterSession.wait { try await collection.upsert(records) }
-  }
-
-  /// Workers index by themselves.
-  func seal() {}
-
   func delete(_ ids: [ItemID]) throws -> (deleted: Int, absent: Int) {
     let collection = collection
     let counts = try ClusterSession.wait { try await collection.delete(ids) }

@@ -14,10 +14,6 @@ protocol CollectionHandle {
   func records(_ ids: [ItemID]) throws -> [Record?]
   /// Visits every record, in ascending order of id.
   func forEachRecord(_ body: (Record) throws -> Void) throws
-  /// Adds records, in place of those with the same ids; on disk on return.
-  func upsert(_ records: [Record]) throws
-  /// Indexes what is not indexed yet, where nobody else will.
-  func seal() throws
   /// Deletes the records of ids; on disk on return.
   func delete(_ ids: [ItemID]) throws -> (deleted: Int, absent: Int)
   /// Puts the rows of a dataset into the collection; those that are there already are passed
@@ -28,6 +24,8 @@ protocol CollectionHandle {
   func load(
     _ dataset: CodedDataset, threadCount: Int, progress: (Int, String?) -> Void
   ) throws -> LoadReport
+  /// The same with the records of a snapshot.
+  func load(_ snapshot: SnapshotRecords, progress: (Int, String?) -> Void) throws -> LoadReport
   func stats() throws -> StatsReport
   /// Answers queries by comparing every record; the slow twin of ``search(_:_:)``.
   func fullScan(_ queries: [SearchQuery], each: (Int) -> Void) throws -> FullScan

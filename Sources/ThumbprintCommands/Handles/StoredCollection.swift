@@ -34,10 +34,6 @@ struct StoredCollection: CollectionHandle {
     try collection.forEachRecord(body)
   }
 
-  func upsert(_ records: [Record]) throws { _ = try collection.upsert(records) }
-
-  func seal() throws { try collection.seal() }
-
   func delete(_ ids: [ItemID]) throws -> (deleted: Int, absent: Int) {
     let receipt = try collection.delete(ids)
     return (receipt.deleted, receipt.absent)
@@ -51,6 +47,40 @@ struct StoredCollection: CollectionHandle {
       progress($0.doneCount, $0.phase == .sealing ? "indexing" : nil)
     }
   }
+
+  func load(
+    _ snapshot: SnapshotRecords, progress: (Int, String?) -> Void
+  ) throws -> LoadReport {
+    var report = LoadReport()
+    var batch: [Record] = []
+    var doneCount = 0
+    func write() throws {
+      let receipt = try collection.upsert(batch)
+      report.added += receipt.added
+      report.replaced += receipt.replaced
+      doneCount += batch.count
+      batch.removeAll(keepingCapacity: true)
+      progress(doneCount, nil)
+    }
+    for shard in 0..<snapshot.manifest.shards.count {
+      _ = try snapshot.collection.scan(shard, after: nil) { record in
+        batch.append(record)
+        if batch.count == Self.batchCount { try write() }
+        return !Interrupt.isRequested
+      }
+    }
+    if Interrupt.isRequested {
+      report.wasCancelled = true
+      return report
+    }
+    try write()
+    progress(doneCount, "indexing")
+    try collection.seal()
+    return report
+  }
+
+  /// Records written at once.
+  private static let batchCount = 8192
 
   func stats() throws -> StatsReport { StatsReport(try collection.stats()) }
 

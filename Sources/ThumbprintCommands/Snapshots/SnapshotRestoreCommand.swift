@@ -112,37 +112,24 @@ struct SnapshotRestoreCommand: ParsableCommand {
         coder: manifest.coder.flatMap { CoderIdentity($0) }))
   }
 
-  /// Records written at once.
-  private static let batchCount = 8192
-
   private func fill(
     _ target: some CollectionHandle, _ manifest: SnapshotManifest, _ source: LocalCollection
   ) throws {
     let progress = Progress(
       "restore", total: manifest.records, noun: "records", quiet: output.log.quiet)
     defer { progress.finish() }
-    var batch: [Record] = []
-    var done = 0
-    func write() throws {
-      if Interrupt.isRequested {
-        throw CommandError(
-          .interrupted,
-          "\(Text.grouped(done)) of \(Text.count(manifest.records, "record")) are in "
-            + "'\(collection)'",
-          hint: "to go on, run 'thumbprint snapshot restore' with --resume")
-      }
-      try target.upsert(batch)
-      done += batch.count
-      batch.removeAll(keepingCapacity: true)
-      progress.moved(to: done)
+    var doneCount = 0
+    let report = try target.load(SnapshotRecords(collection: source, manifest: manifest)) {
+      doneCount = $0
+      progress.moved(to: $0, phase: $1)
     }
-    try source.forEachRecord { record in
-      batch.append(record)
-      if batch.count == Self.batchCount { try write() }
+    if report.wasCancelled {
+      throw CommandError(
+        .interrupted,
+        "\(Text.grouped(doneCount)) of \(Text.count(manifest.records, "record")) are in "
+          + "'\(collection)'",
+        hint: "to go on, run 'thumbprint snapshot restore' with --resume")
     }
-    try write()
-    progress.moved(to: done, phase: "comparing")
-    try target.seal()
     let stats = try target.stats()
     guard stats.records == manifest.records, stats.digest == manifest.digest.description else {
       throw CommandError(

@@ -129,6 +129,13 @@ extension LocalCollection {
       tableCount: info.profile.tableCount, created: info.created, coder: info.coder, cluster: nil)
   }
 
+  /// Visits records of one shard whose ids are above `id`; see ``Shard/scan(after:_:)``.
+  package func scan(
+    _ shard: Int, after id: ItemID?, _ body: (Record) throws -> Bool
+  ) throws -> Bool {
+    try shards[shard].scan(after: id, body)
+  }
+
   /// The last state of a shard, to be copied; see ``Shard/copySource()``.
   package func copySource(_ shard: Int) throws -> ShardCopySource {
     try shards[shard].copySource()
