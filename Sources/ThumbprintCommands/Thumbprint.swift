@@ -20,7 +20,8 @@ struct Thumbprint: ParsableCommand {
       version: ThumbprintVersion.text(
         verbose: CommandLine.arguments.contains { $0 == "--verbose" || $0 == "-v" }),
       groupedSubcommands: [
-        CommandGroup(name: "Collections", subcommands: [CollectionGroup.self]),
+        CommandGroup(
+          name: "Collections", subcommands: [CollectionGroup.self, SnapshotGroup.self]),
         CommandGroup(
           name: "Pictures",
           subcommands: [IngestCommand.self, SimilarCommand.self, DuplicatesCommand.self]),

@@ -133,7 +133,8 @@ import ThumbprintCommands
     try cluster.succeed("drain", "b", "--wait", "-q")
     #expect(try Self.replicas(of: "b", in: cluster) == 0)
     try cluster.succeed("cluster", "remove", "b")
-    #expect(try cluster.succeed("cluster", "moves").output == "no moves\n")
+    let moves = try cluster.succeed("cluster", "moves").output
+    #expect(moves.hasPrefix("no moves under way\n") && moves.contains(" equal\n"), "\(moves)")
     let after = try cluster.succeed("query", "-c", "c", "--codes", "q.npy", "--json")
     #expect(try Self.content(after, isJSON: true) == Self.content(before, isJSON: true))
     try cluster.succeed("collection", "replicas", "c", "3")

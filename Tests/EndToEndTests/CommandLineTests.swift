@@ -71,6 +71,8 @@ import Testing
     try usage("--bandwidth", "rebalance", "--bandwidth", "fast")
     try usage("--wait: a dry run moves nothing", "drain", "w", "--dry-run", "--wait")
     try usage("'W 1'", "drain", "W 1")
+    try usage("--out", "snapshot", "create", "c")
+    try usage("--resume", "snapshot", "restore", "s", "-c", "c", "--resume", "--shards", "2")
     try usage("--count: 0", "bench", "generate", "planted", "--count", "0", "--out", "d")
     try usage(
       "--flipped: 0.6 is not in 0...0.5", "bench", "generate", "planted", "--count", "1",

@@ -69,6 +69,27 @@ final class ClusterSession: Sendable {
     return try answer.value.get()
   }
 
+  /// The same, handing on here what `body` tells on its way.
+  static func wait<R: Sendable, News: Sendable>(
+    _ hear: (News) -> Void,
+    until body: @escaping @Sendable (@escaping @Sendable (News) -> Void) async throws -> R
+  ) throws -> R {
+    let answer = Answer<R>()
+    let letter = Letter<News>()
+    Task {
+      do {
+        answer.end(.success(try await body { letter.write($0) }))
+      } catch {
+        answer.end(.failure(error))
+      }
+    }
+    while true {
+      let result = answer.value(within: .milliseconds(50))
+      if let news = letter.read() { hear(news) }
+      if let result { return try result.get() }
+    }
+  }
+
   static func wait(_ body: @escaping @Sendable () async -> Void) {
     let answer = Answer<Void>()
     Task {
@@ -95,6 +116,26 @@ private final class Answer<Value: Sendable>: Sendable {
       preconditionFailure("signalled without a result")
     }
     return value
+  }
+
+  /// `nil` if it is not there in time.
+  func value(within time: DispatchTimeInterval) -> Result<Value, any Error>? {
+    guard isThere.wait(timeout: .now() + time) == .success else { return nil }
+    return result.withLock { $0 }
+  }
+}
+
+/// The last that was told, until it is read.
+private final class Letter<News: Sendable>: Sendable {
+  private let news = Mutex<News?>(nil)
+
+  func write(_ news: News) { self.news.withLock { $0 = news } }
+
+  func read() -> News? {
+    news.withLock { news in
+      defer { news = nil }
+      return news
+    }
   }
 }
 

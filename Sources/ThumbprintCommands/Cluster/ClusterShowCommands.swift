@@ -88,7 +88,7 @@ struct ClusterShardsCommand: ParsableCommand {
 struct ClusterMovesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "moves",
-    abstract: "Show the moves under way: why, how far, how fast, how long still.",
+    abstract: "Show the moves under way, how far and how fast, and how the last ones ended.",
     discussion: """
       Rate and time left come from looking again, so they are there with --watch only;
       the time left is that of the copy.
@@ -105,9 +105,10 @@ struct ClusterMovesCommand: ParsableCommand {
   mutating func run() throws {
     var meter = MoveMeter()
     try watch.run(cluster, output) { status, now in
-      let moves = meter.note(status.moves, now: now)
-      if output.json { return try Console.text(json: moves) }
-      return moves.isEmpty ? "no moves\n" : moves.table
+      let report = MovesReport(
+        moves: meter.note(status.moves, now: now),
+        ended: status.endedMoves.map { EndedMoveReport($0) })
+      return output.json ? try Console.text(json: report) : report.text
     }
   }
 }

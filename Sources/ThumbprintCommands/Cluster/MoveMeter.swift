@@ -73,6 +73,72 @@ package struct MoveReport: Encodable, Hashable {
   }
 }
 
+/// A move that has ended, as `--json` shows it.
+package struct EndedMoveReport: Encodable, Hashable {
+  var id: UInt64
+  var collection: String
+  var shard: Int
+  var from: String?
+  var to: String
+  var reason: String
+  var secondsAgo: Int
+  /// Why it was given up; `nil` if it was not.
+  var aborted: String?
+  /// What source and target were both found to hold at one position of the log.
+  var position: String?
+  var records: Int?
+  var digest: String?
+
+  package init(_ move: EndedMove) {
+    id = move.id
+    collection = move.collection
+    shard = move.number
+    from = move.source?.text
+    to = move.target.text
+    reason = move.reason
+    secondsAgo = move.secondsAgo
+    aborted = move.aborted
+    position = move.proof?.position.description
+    records = move.proof?.recordCount
+    digest = move.proof?.digest.description
+  }
+}
+
+/// The moves of a cluster as `--json` shows them.
+package struct MovesReport: Encodable {
+  var moves: [MoveReport]
+  /// Since the coordinator was started, latest first.
+  var ended: [EndedMoveReport]
+
+  package init(moves: [MoveReport], ended: [EndedMoveReport]) {
+    self.moves = moves
+    self.ended = ended
+  }
+
+  package var text: String {
+    var text = moves.isEmpty ? "no moves under way\n" : moves.table
+    guard !ended.isEmpty else { return text }
+    var table = TextTable([
+      ("ended", .right), ("collection", .left), ("shard", .right), ("from", .left),
+      ("to", .left), ("reason", .left), ("when", .right), ("proof", .left),
+    ])
+    for move in ended.prefix(Self.shownCount) {
+      let proof =
+        move.aborted.map { "given up: \($0)" }
+        ?? move.records.map { "\(Text.count($0, "record")), digest \(move.digest ?? "-") equal" }
+      table.append([
+        String(move.id), move.collection, String(move.shard), move.from ?? "-", move.to,
+        move.reason, Text.duration(Double(move.secondsAgo)) + " ago", proof ?? "-",
+      ])
+    }
+    text += "\n" + table.text
+    return text
+  }
+
+  /// Ended moves that are shown.
+  private static let shownCount = 20
+}
+
 extension [MoveReport] {
   /// A line for each move.
   package var table: String {

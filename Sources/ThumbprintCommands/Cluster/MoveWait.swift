@@ -58,6 +58,11 @@ extension MovePlan.Step {
       && source == move.source
   }
 
+  func isOf(_ move: EndedMove) -> Bool {
+    collection == move.collection && number == move.number && target == move.target
+      && source == move.source
+  }
+
   /// Whether the replica is where it should be, and no longer where it was.
   func isDone(_ status: ClusterStatus) -> Bool {
     let shard = status.shards.first { $0.collection == collection && $0.number == number }
@@ -84,11 +89,13 @@ extension MovePlan {
   func failure(_ status: ClusterStatus) -> CommandError? {
     let failed = steps.filter { !$0.isDone(status) }
     guard let first = failed.first else { return nil }
+    let why = status.endedMoves.first(where: first.isOf)?.aborted
     let more = failed.count > 1 ? " and \(Text.grouped(failed.count - 1)) more" : ""
     return CommandError(
       .unavailable,
       "\(Text.grouped(failed.count)) of \(Text.count(steps.count, "move")) did not end as planned: "
-        + "shard \(first.number) of '\(first.collection)' to \(first.target)\(more)",
-      hint: "the log of the coordinator says why; replicas stay where they were, so try again")
+        + "shard \(first.number) of '\(first.collection)' to \(first.target)"
+        + (why.map { " (\($0))" } ?? "") + more,
+      hint: "replicas stay where they were: see 'thumbprint cluster moves', and try again")
   }
 }

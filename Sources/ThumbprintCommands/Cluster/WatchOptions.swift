@@ -31,7 +31,7 @@ struct WatchOptions: ParsableArguments {
     }
     let interrupt = Interrupt.watch()
     defer { withExtendedLifetime(interrupt) {} }
-    let redraws = !output.json && Console.isOutputTerminal
+    let redraws = !output.json && Console.showsResultsOnTerminal
     try cluster.with { session in
       var failureCount = 0
       while !Interrupt.isRequested {

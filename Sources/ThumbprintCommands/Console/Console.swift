@@ -27,9 +27,6 @@ enum Console {
     try? write(newline ? text + "\n" : text, to: STDERR_FILENO)
   }
 
-  /// Whether standard output is a terminal.
-  static var isOutputTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
-
   /// Whether standard error is a terminal, which can redraw a line.
   static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 

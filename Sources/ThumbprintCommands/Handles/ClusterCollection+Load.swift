@@ -7,73 +7,52 @@ extension ClusterCollection {
   func load(
     _ dataset: CodedDataset, threadCount: Int, progress: (Int, String?) -> Void
   ) throws -> LoadReport {
-    if let coder = dataset.coder, let mine = collection.description.coder, coder != mine {
-      throw ServiceError(
-        .coderMismatch,
-        "\(dataset.path) is of coder '\(coder)', the collection '\(name)' of '\(mine)'",
-        hint: "codes of two coders cannot be compared: use another collection")
+    let (collection, options) = (collection, loadOptions)
+    let remote = try ClusterSession.wait { (news: RemoteLoadProgress) in
+      progress(news.doneCount, Self.text(of: news))
+    } until: { tell in
+      try await collection.load(dataset, options: options) { tell($0) }
     }
-    try dataset.validate()
-    let start = Progress.now
-    var report = LoadReport()
-    progress(0, nil)
-    for first in stride(from: 0, to: dataset.count, by: Self.windowRowCount) {
-      if Interrupt.isRequested {
-        report.wasCancelled = true
-        break
-      }
-      let rows = first..<min(first + Self.windowRowCount, dataset.count)
-      let counts = try send(rows, of: dataset, &report.digest)
-      dataset.releaseMemory(of: rows)
-      report.added += counts.added
-      report.replaced += counts.replaced
-      report.skipped += counts.unchanged
-      progress(rows.upperBound, nil)
-    }
-    report.seconds = Progress.now - start
-    if let expected = dataset.manifest?.digest, !report.wasCancelled, expected != report.digest {
-      throw StoreError(
-        .corrupt,
-        "the digest of the dataset is \(expected), that of the records in it \(report.digest)",
-        path: dataset.path,
-        hint: "the records were stored as they are; drop the collection and load a sound copy")
-    }
-    return report
+    return LoadReport(remote)
   }
 
-  /// Rows under way at once.
-  private static let windowRowCount = 16_384
+  func load(
+    _ snapshot: SnapshotRecords, progress: (Int, String?) -> Void
+  ) throws -> LoadReport {
+    let (collection, options) = (collection, loadOptions)
+    let remote = try ClusterSession.wait { (news: RemoteLoadProgress) in
+      progress(news.doneCount, Self.text(of: news))
+    } until: { tell in
+      let source = RecordLoadSource(
+        snapshot, path: snapshot.path, count: snapshot.manifest.records,
+        coder: snapshot.manifest.coder.flatMap { CoderIdentity($0) },
+        expectedDigest: snapshot.manifest.digest)
+      return try await collection.load(from: source, options: options) { tell($0) }
+    }
+    return LoadReport(remote)
+  }
 
-  /// Writes rows to all their shards at once.
-  private func send(
-    _ range: Range<Int>, of dataset: CodedDataset, _ digest: inout RecordDigest
-  ) throws -> WriteCounts {
-    var parts = [RowColumnsBuilder](
-      repeating: RowColumnsBuilder(parts: .all), count: collection.description.shardCount)
-    var writes: [(shard: Int, rows: RowColumns)] = []
-    let none = UnsafeRawBufferPointer(start: nil, count: 0)
-    try dataset.forEachRow(in: range) { row in
-      let shard = ShardHash.shard(of: row.id, count: parts.count)
-      parts[shard].append(
-        id: row.id, feature: row.feature, image: row.image, name: row.name ?? none, tags: row.tags)
-      digest.add(
-        RecordDigest.of(
-          id: row.id, feature: row.feature, image: row.image, name: row.name, tags: row.tags))
-      guard parts[shard].byteCount >= WireLimits.payloadByteCountMax / 2 else { return }
-      writes.append((shard, parts[shard].columns()))
-      parts[shard] = RowColumnsBuilder(parts: .all)
-    }
-    for (shard, part) in parts.enumerated() where part.rowCount > 0 {
-      writes.append((shard, part.columns()))
-    }
-    let (collection, all) = (collection, writes)
-    return try ClusterSession.wait {
-      try await withThrowingTaskGroup(of: AppendReply.self) { group in
-        for (shard, rows) in all {
-          group.addTask { try await collection.append(.upsert(rows), shard) }
-        }
-        return try await group.reduce(into: WriteCounts()) { $0.add($1) }
-      }
-    }
+  private var loadOptions: RemoteLoadOptions {
+    var options = RemoteLoadOptions { Interrupt.isRequested }
+    options.patience = session.client.timeout
+    return options
+  }
+
+  /// Something to say beside the count; `nil` if all is well.
+  private static func text(of progress: RemoteLoadProgress) -> String? {
+    progress.retryCount == 0
+      ? nil : Text.count(progress.retryCount, "write") + " sent again"
+  }
+}
+
+extension LoadReport {
+  fileprivate init(_ report: RemoteLoadReport) {
+    self.init()
+    added = report.counts.added
+    replaced = report.counts.replaced
+    skipped = report.counts.unchanged
+    wasCancelled = report.wasCancelled
+    seconds = report.seconds
+    digest = report.digest
   }
 }

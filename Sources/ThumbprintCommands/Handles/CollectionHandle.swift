@@ -28,6 +28,8 @@ protocol CollectionHandle {
   func load(
     _ dataset: CodedDataset, threadCount: Int, progress: (Int, String?) -> Void
   ) throws -> LoadReport
+  /// The same with the records of a snapshot.
+  func load(_ snapshot: SnapshotRecords, progress: (Int, String?) -> Void) throws -> LoadReport
   func stats() throws -> StatsReport
   /// Answers queries by comparing every record; the slow twin of ``search(_:_:)``.
   func fullScan(_ queries: [SearchQuery], each: (Int) -> Void) throws -> FullScan

@@ -55,6 +55,40 @@ struct StoredCollection: CollectionHandle {
     }
   }
 
+  func load(
+    _ snapshot: SnapshotRecords, progress: (Int, String?) -> Void
+  ) throws -> LoadReport {
+    var report = LoadReport()
+    var batch: [Record] = []
+    var doneCount = 0
+    func write() throws {
+      let receipt = try collection.upsert(batch)
+      report.added += receipt.added
+      report.replaced += receipt.replaced
+      doneCount += batch.count
+      batch.removeAll(keepingCapacity: true)
+      progress(doneCount, nil)
+    }
+    for shard in 0..<snapshot.manifest.shards.count {
+      _ = try snapshot.collection.scan(shard, after: nil) { record in
+        batch.append(record)
+        if batch.count == Self.batchCount { try write() }
+        return !Interrupt.isRequested
+      }
+    }
+    if Interrupt.isRequested {
+      report.wasCancelled = true
+      return report
+    }
+    try write()
+    progress(doneCount, "indexing")
+    try collection.seal()
+    return report
+  }
+
+  /// Records written at once.
+  private static let batchCount = 8192
+
   func stats() throws -> StatsReport { StatsReport(try collection.stats()) }
 
   func fullScan(_ queries: [SearchQuery], each: (Int) -> Void) throws -> FullScan {

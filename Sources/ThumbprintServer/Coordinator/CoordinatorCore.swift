@@ -34,6 +34,7 @@ final class CoordinatorCore {
   var lastAppend: UInt64 = 0
   /// The last moves that ended, with when they did, latest last.
   var endedMoves: [(at: MonotonicInstant, move: EndedMove)] = []
+  var copies = CopyRelay()
   private var controllerTimer: Scheduled<Void>?
   private var routerTimer: (at: MonotonicInstant, timer: Scheduled<Void>)?
   private(set) var isStopped = false

@@ -104,6 +104,9 @@ extension CoordinatorCore {
       case .append: try append(try AppendHead(body), request)
       case .fetch: try fetch(try FetchRequest.decoded(body), request)
       case .scan: scan(try ScanRequest.decoded(body), request)
+      case .copyOpen: try openCopy(try CopyOpenRequest.decoded(body), request)
+      case .copyRead: try readCopy(try CopyReadRequest.decoded(body), request)
+      case .copyClose: try closeCopy(try CopyCloseRequest.decoded(body), request)
       case .admin: try administer(try AdminRequest.decoded(body), request)
       case .control: try control(try ControlRequest.decoded(body), request)
       default:
@@ -150,6 +153,7 @@ extension CoordinatorCore {
   }
 
   func disconnected(_ peer: Peer) {
+    closeCopies(of: peer.connection)
     guard let session = sessions.disconnected(peer.connection) else { return }
     control { $0.workerDisconnected(session.worker, session: session.id, now: $1) }
   }
