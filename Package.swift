@@ -226,6 +226,7 @@ let package = Package(
     .testTarget(
       name: "ThumbprintServerTests",
       dependencies: [
+        "thumbprint-coordinator", "thumbprint-shard",
         "ThumbprintServer", "ThumbprintClient", "ThumbprintTransport", "ThumbprintWire",
         "ThumbprintCluster", "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
         "ThumbprintTestKit",

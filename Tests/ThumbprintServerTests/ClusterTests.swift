@@ -11,7 +11,7 @@ import ThumbprintWire
     let cluster = try await LocalCluster(workers: ["a"])
     let client = try await cluster.client()
     try await cluster.waitForWorkers(1, client)
-    var twins = try await Twins(cluster, client, shardCount: 4, replicas: 1)
+    var twins = try await Twins(cluster.folder, client, shardCount: 4, replicas: 1)
     for round in 0..<3 {
       try await twins.write(300)
       try await twins.compare(20, "round \(round)")
@@ -28,7 +28,7 @@ import ThumbprintWire
     let cluster = try await LocalCluster(workers: ["a", "b", "c"])
     let client = try await cluster.client()
     try await cluster.waitForWorkers(3, client)
-    var twins = try await Twins(cluster, client, shardCount: 4, replicas: 2)
+    var twins = try await Twins(cluster.folder, client, shardCount: 4, replicas: 2)
     try await twins.write(400)
     try await twins.compare(20, "three workers")
     try await cluster.waitForReplicas(2, client)

@@ -26,7 +26,7 @@ import ThumbprintWire
     }
     let client = try await cluster.client()
     try await cluster.waitForWorkers(workers.count, client)
-    var twins = try await Twins(cluster, client, shardCount: shardCount, replicas: replicas)
+    var twins = try await Twins(cluster.folder, client, shardCount: shardCount, replicas: replicas)
     try await twins.write(1_200)
     let load = MixedLoad(twins)
     await load.start()

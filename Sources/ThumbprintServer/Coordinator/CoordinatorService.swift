@@ -120,8 +120,7 @@ extension CoordinatorCore {
       sessions.registered(connection, name, registration.session)
       control { $0.workerRegistered(registration, now: $1) }
       // The first query need not wait for a connection.
-      network.start(
-        OutgoingRequest(Ping(token: 0), timeout: .seconds(1)) { _ in }, to: registration.address)
+      reach(name, at: registration.address)
       request.answer(ControlReply(NoResult()))
     case .heartbeat:
       let heartbeat: WorkerHeartbeat = try message.arguments()
