@@ -231,6 +231,7 @@ let package = Package(
         "ThumbprintCluster", "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
         "ThumbprintTestKit",
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ],
       swiftSettings: swiftSettings),
