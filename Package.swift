@@ -262,10 +262,13 @@ let package = Package(
     .testTarget(
       name: "ThumbprintServerTests",
       dependencies: [
+        "thumbprint-coordinator", "thumbprint-shard",
         "ThumbprintServer", "ThumbprintClient", "ThumbprintTransport", "ThumbprintWire",
         "ThumbprintCluster", "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
         "ThumbprintTestKit",
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
       ],
       swiftSettings: swiftSettings),
     // The executables as operators and programs meet them: metrics, probes, settings, the HTTP API,

@@ -11,6 +11,8 @@ final class SimulatedCoordinator {
   /// What operators will ask for at the next occasion.
   var requests: [ControllerRequest] = []
   var lastRequest: UInt64 = 0
+  /// Routes the queries of clients.
+  var router = SimulatedRouter()
 
   init(map: ClusterMap) {
     machine = ControllerStateMachine(map: map, now: MonotonicInstant(nanoseconds: 0))
@@ -29,6 +31,7 @@ extension Simulation {
     coordinator.clockOffset = random.milliseconds(0...100_000)
     coordinator.timerAt = nil
     coordinator.machine = ControllerStateMachine(map: store, now: coordinatorNow)
+    startRouter()
     trace(1, 0, "coordinator starts")
     scheduleCoordinator()
   }
@@ -74,6 +77,7 @@ extension Simulation {
       trace(3, 0, "coordinator looks around")
       perform(coordinator.machine.deadlineFired(now: now))
       askForRequests(now: now)
+      reconnectRouter()
     case .registration(let registration, _, _):
       trace(4, registration.session.rawValue, "\(registration.name) registers")
       perform(coordinator.machine.workerRegistered(registration, now: now))
@@ -83,6 +87,7 @@ extension Simulation {
     case .sessionClosed(let name, let session, let life):
       guard life == coordinator.life else { return }
       perform(coordinator.machine.workerDisconnected(name, session: session, now: now))
+      route { $0.connectionChanged(name, isConnected: false, now: $1) }
     case .storeReply(let reply, let life):
       guard life == coordinator.life else { return }
       trace(6, store.version.rawValue, "store answers \(reply)")
@@ -106,6 +111,9 @@ extension Simulation {
   }
 
   private func askForRequests(now: MonotonicInstant) {
+    if store.collections.isEmpty, !coordinator.requests.contains(where: \.isCreation) {
+      coordinator.requests.append(.createCollection(newCollection()))
+    }
     // A collection needs workers; so it is asked for until it is there.
     for request in coordinator.requests {
       if case .createCollection = request {
@@ -119,10 +127,7 @@ extension Simulation {
       perform(
         coordinator.machine.requested(request, id: id, now: now, random: &generator))
     }
-    coordinator.requests.removeAll { request in
-      guard case .createCollection = request else { return true }
-      return !store.collections.isEmpty
-    }
+    coordinator.requests.removeAll { !$0.isCreation || !store.collections.isEmpty }
   }
 
   private func replaceMap(_ map: ClusterMap, expected: MapVersion, life: Int) {
@@ -137,6 +142,7 @@ extension Simulation {
     if store.version == expected {
       let old = store
       store = map
+      for (id, entry) in map.collections { shardCounts[id] = entry.shardCount }
       trace(7, map.version.rawValue, "map \(map.version) is stored")
       checker.mapStored(map)
       for (key, shard) in map.shards.sorted(by: { $0.key < $1.key })
@@ -187,7 +193,8 @@ extension Simulation {
         send(
           .toWorker(worker.index, life: worker.life, message),
           from: SimulatedNetwork.coordinator, to: network.worker(worker.index))
-      case .mapChanged, .answer: break
+      case .mapChanged(let map): mapChanged(map)
+      case .answer: break
       case .notice(let notice): noticed(notice)
       }
     }
@@ -208,5 +215,11 @@ extension Simulation {
     case .moveAborted: result.abortedMoveCount += 1
     default: break
     }
+  }
+}
+
+extension ControllerRequest {
+  fileprivate var isCreation: Bool {
+    if case .createCollection = self { true } else { false }
   }
 }

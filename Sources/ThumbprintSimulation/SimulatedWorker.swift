@@ -12,6 +12,8 @@ final class SimulatedWorker {
   var life = 0
   var machine: WorkerStateMachine
   var replicas: [ShardKey: SimulatedReplica] = [:]
+  /// Replicas that are being opened, with what was ordered meanwhile.
+  var opening: [ShardKey: [WorkerAction]] = [:]
   /// Survives a crash.
   var disk: [ShardKey: ModelShard] = [:]
   var clusterID: ClusterID?
@@ -49,6 +51,8 @@ final class SimulatedReplica {
   /// The copy that is wanted.
   var copying: RequestID?
   var justCopied = false
+  /// Since when it has answered queries; `nil` if it does not.
+  var servingSince: Int64?
 
   struct Payload {
     var after: LogPosition

@@ -21,9 +21,14 @@ final class SimulatedClient {
   enum Kind {
     case write(SimulatedWrite, record: Record, value: UInt64?)
     case read(Record)
+    case query(CollectionID)
   }
 
   init(index: Int) { self.index = index }
+
+  var isAsking: Bool {
+    if case .query = waiting?.kind { true } else { false }
+  }
 }
 
 extension Simulation {
@@ -50,7 +55,7 @@ extension Simulation {
     }
   }
 
-  private func next(_ client: SimulatedClient) {
+  func next(_ client: SimulatedClient) {
     client.waiting = nil
     queue.insert(.client(client.index), at: time + random.milliseconds(5...120))
   }
@@ -64,7 +69,11 @@ extension Simulation {
     let record = SimulatedClient.Record(shard: key, id: id)
     let own = number()
     let from = network.client(client.index)
-    if random.chance(0.3), let reader = map.shards[key]!.inSync.randomElement(using: &self.random),
+    if random.chance(0.15) {
+      client.waiting = (own, .query(key.collection))
+      ask(client, own, key.collection)
+    } else if random.chance(0.3),
+      let reader = map.shards[key]!.inSync.randomElement(using: &self.random),
       let worker = workers.first(where: { $0.name == reader })
     {
       client.waiting = (own, .read(record))
@@ -80,7 +89,11 @@ extension Simulation {
       trace(40, own, "client \(client.index) writes \(own) to \(worker.name) \(key.number)")
       sendOnce(.write(worker.index, write), from: from, to: network.worker(worker.index))
     }
-    queue.insert(.clientTimeout(client.index, own), at: time + random.milliseconds(500...4_000))
+    // A query ends by itself, unless the coordinator does.
+    let patience =
+      options.measuresFailOver ? 50 : client.isAsking ? 6_000 : random.int(500...4_000)
+    queue.insert(
+      .clientTimeout(client.index, own), at: time + Int64(patience) * 1_000_000)
   }
 
   private func receive(_ write: SimulatedWrite, at worker: SimulatedWorker) {
@@ -137,7 +150,7 @@ extension Simulation {
     next(client)
   }
 
-  private func text(_ value: UInt64?) -> String { value.map(String.init) ?? "nothing" }
+  func text(_ value: UInt64?) -> String { value.map(String.init) ?? "nothing" }
 }
 
 extension SimulatedRandom: RandomNumberGenerator {}

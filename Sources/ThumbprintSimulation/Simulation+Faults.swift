@@ -40,6 +40,8 @@ extension Simulation {
       let jump = random.milliseconds(100...60_000)
       if random.chance(0.3) {
         coordinator.clockOffset += jump
+        // Deadlines that it had set are over.
+        calmSince = time
         coordinator.timerAt = nil
         if coordinator.isUp { scheduleCoordinator() }
       } else {
@@ -117,7 +119,7 @@ extension Simulation {
 
   private func operate(_ worker: SimulatedWorker) {
     guard let name = store.collections.values.first?.name else { return }
-    switch random.int(0...6) {
+    switch random.int(0...7) {
     case 0: coordinator.requests.append(.rebalance(isDryRun: false))
     case 1: coordinator.requests.append(.setDraining(worker.name, true))
     case 2: coordinator.requests.append(.setDraining(worker.name, false))
@@ -128,8 +130,34 @@ extension Simulation {
       if let move = store.moves.keys.sorted().randomElement(using: &random) {
         coordinator.requests.append(.abortMove(move))
       }
+    case 5:
+      // Another of the same name is made then.
+      if random.chance(0.5) { coordinator.requests.append(.dropCollection(name: name)) }
     default: join()
     }
+  }
+
+  /// The primary crashes, or nobody reaches it any more.
+  func losePrimary() {
+    guard let name = store.shards.values.first?.primary,
+      let worker = workers.first(where: { $0.name == name }),
+      store.shards.values.allSatisfy({ $0.isEstablished && $0.syncing.isEmpty })
+    else {
+      queue.insert(.losePrimary, at: time + 50_000_000)
+      return
+    }
+    if random.chance(0.5) {
+      crash(worker)
+    } else {
+      let own = network.worker(worker.index)
+      for other in [SimulatedNetwork.coordinator] + workers.map({ network.worker($0.index) })
+      where other != own {
+        network.block(from: own, to: other, 1)
+        network.block(from: other, to: own, 1)
+      }
+    }
+    trace(53, UInt64(worker.index), "\(worker.name) is lost")
+    primaryLostAt = time
   }
 
   /// A new worker comes, and some of the replicas move to it.
@@ -152,7 +180,10 @@ extension Simulation {
     case .startCoordinator: startCoordinator()
     case .unblock(let links):
       for link in links { network.block(from: link.from, to: link.to, -1) }
-    case .calmNetwork: network.calm()
+      for worker in workers { openSince[worker.index] = time }
+    case .calmNetwork:
+      network.calm()
+      calmSince = time
     case .speedUpDisk(let index): workers[index].diskSlowness = 1
     }
   }
@@ -165,6 +196,8 @@ extension Simulation {
     trace(52, 0, "everything heals")
     network.calm()
     network.blocks = network.blocks.map { _ in 0 }
+    calmSince = time
+    for worker in workers { openSince[worker.index] = time }
     for worker in workers {
       worker.diskSlowness = 1
       startWorker(worker)
@@ -193,6 +226,12 @@ extension Simulation {
     guard let collection = store.collections.values.first else { return "no collection" }
     if let move = store.moves.first { return "move \(move.key): \(describe(move.value))" }
     if coordinator.machine.map != store { return "the coordinator has another map" }
+    if !store.dropped.isEmpty { return "a dropped collection is not forgotten" }
+    for worker in workers {
+      if let key = worker.disk.keys.first(where: { store.shards[$0] == nil }) {
+        return "\(worker.name) has files of the dropped shard \(key.number)"
+      }
+    }
     for (key, shard) in store.shards.sorted(by: { $0.key < $1.key }) {
       let what = "shard \(key.number): \(describe(shard))"
       guard shard.isEstablished, shard.syncing.isEmpty,

@@ -96,6 +96,8 @@ extension Simulation {
       case .reportSoon: wantsReport = true
       }
     }
+    let isServing = replica.machine.queryRefusal == nil
+    replica.servingSince = isServing ? replica.servingSince ?? time : nil
     schedule(worker, replica, key)
     if wantsReport { reportSoon(worker) }
   }
@@ -109,6 +111,10 @@ extension Simulation {
     checker.acknowledged(key, position, by: worker.index, log: worker.disk[key])
     if let shard = store.shards[key] {
       checker.check(key, shard, workers: workers, isDeep: false)
+    }
+    if let lost = primaryLostAt {
+      primaryLostAt = nil
+      result.failOverMilliseconds = Int((time - lost) / 1_000_000)
     }
     reply(worker, write, isAcknowledged: true, isUnknown: false)
   }

@@ -12,9 +12,16 @@ extension Simulation {
     worker.machine = WorkerStateMachine(
       session: SessionID(random.next()), clusterID: worker.clusterID)
     worker.replicas = [:]
-    for (key, shard) in worker.disk.sorted(by: { $0.key < $1.key }) {
-      worker.replicas[key] = SimulatedReplica(
-        machine: machine(worker, key, stored: (shard.promisedTerm, shard.summary)))
+    worker.opening = [:]
+    openSince[worker.index] = time
+    for key in worker.disk.keys.sorted() {
+      worker.opening[key] = []
+      let delay = random.chance(0.3) ? random.milliseconds(1...900) : 0
+      if delay > 0 {
+        queue.insert(.opened(worker.index, life: worker.life, key), at: time + delay)
+      } else {
+        open(worker, key)
+      }
     }
     trace(20, UInt64(worker.index), "\(worker.name) starts")
     schedule(worker)
@@ -42,6 +49,7 @@ extension Simulation {
     }
     worker.isUp = false
     worker.replicas = [:]
+    worker.opening = [:]
     let session = worker.machine.session
     sendOnce(
       .sessionClosed(worker.name, session, coordinatorLife: coordinator.life),
@@ -91,6 +99,11 @@ extension Simulation {
       guard let worker = alive(index, life) else { return }
       trace(22, UInt64(index), "\(worker.name) hears \(describe(message))")
       perform(worker.machine.messageReceived(message, now: instant(worker)), at: worker)
+    case .opened(let index, let life, let key):
+      guard let worker = alive(index, life) else { return }
+      trace(25, UInt64(index), "\(worker.name) has opened \(key.number)")
+      open(worker, key)
+      reportSoon(worker)
     default: handleAtReplica(event)
     }
   }
@@ -109,6 +122,10 @@ extension Simulation {
 
   private func perform(_ actions: [WorkerAction], at worker: SimulatedWorker) {
     for action in actions {
+      if let key = action.shard, worker.opening[key] != nil {
+        worker.opening[key]?.append(action)
+        continue
+      }
       switch action {
       case .connect: connect(worker)
       case .register(let number):
@@ -159,8 +176,23 @@ extension Simulation {
   }
 
   private func reports(_ worker: SimulatedWorker) -> [ReplicaReport] {
-    worker.replicas.values.compactMap { $0.machine.isReported ? $0.machine.report : nil }
-      .sorted { $0.shard < $1.shard }
+    let unknown = worker.opening.keys.map {
+      ReplicaReport(
+        shard: $0, role: .opening, term: Term(0), promisedTerm: Term(0), summary: .empty)
+    }
+    return
+      (worker.replicas.values.compactMap { $0.machine.isReported ? $0.machine.report : nil }
+      + unknown).sorted { $0.shard < $1.shard }
+  }
+
+  /// The files of a replica are open: what was ordered meanwhile is done.
+  func open(_ worker: SimulatedWorker, _ key: ShardKey) {
+    guard let orders = worker.opening.removeValue(forKey: key), let shard = worker.disk[key] else {
+      return
+    }
+    worker.replicas[key] = SimulatedReplica(
+      machine: machine(worker, key, stored: (shard.promisedTerm, shard.summary)))
+    perform(orders, at: worker)
   }
 
   private func connect(_ worker: SimulatedWorker) {

@@ -22,6 +22,13 @@ public final class Simulation {
   /// Copies on their way: what the source pinned.
   var snapshots: [UInt64: ModelShard] = [:]
   var isHealing = false
+  /// When messages were last lost or slow; when the links of each worker last opened.
+  var calmSince: Int64 = 0
+  /// Of every collection that there ever was.
+  var shardCounts: [CollectionID: Int] = [:]
+  var openSince: [Int: Int64] = [:]
+  /// When a primary was lost whose writes are waited for.
+  var primaryLostAt: Int64?
   /// No fault before this time.
   var nextFault: Int64 = 0
   /// Entries that a log keeps readable.
@@ -53,6 +60,11 @@ public final class Simulation {
     case writeReply(SimulatedWrite, isAcknowledged: Bool, isUnknown: Bool)
     case read(Int, client: Int, number: UInt64, ShardKey, id: Int)
     case readReply(client: Int, number: UInt64, value: UInt64?, isRefused: Bool)
+    case opened(Int, life: Int, ShardKey)
+    case routerTimer(life: Int)
+    case search(Int, coordinatorLife: Int, AttemptID, [ShardKey])
+    case searchReply(AttemptID, SearchReply<Int>?, coordinatorLife: Int)
+    case losePrimary
     case fault
     case endFault(EndOfFault)
     case heal
@@ -102,16 +114,21 @@ public final class Simulation {
   private func start() {
     startCoordinator()
     for worker in workers { startWorker(worker) }
-    let shardCount = random.int(1...3)
-    let entry = CollectionEntry(
-      name: "c", shardCount: shardCount,
-      replicationFactor: random.int(2...min(3, workers.count)), tableCount: 64)
-    coordinator.requests.append(.createCollection(entry))
     for index in clients.indices {
       queue.insert(.client(index), at: random.milliseconds(400...900))
     }
-    queue.insert(.fault, at: random.milliseconds(600...1_500))
+    if options.measuresFailOver {
+      queue.insert(.losePrimary, at: random.milliseconds(2_500...3_500))
+    } else {
+      queue.insert(.fault, at: random.milliseconds(600...1_500))
+    }
     queue.insert(.heal, at: Int64(options.faultMilliseconds) * 1_000_000)
+  }
+
+  func newCollection() -> CollectionEntry {
+    CollectionEntry(
+      name: "c", shardCount: options.measuresFailOver ? 1 : random.int(1...3),
+      replicationFactor: random.int(2...min(3, workers.count)), tableCount: 64)
   }
 
   func number() -> UInt64 {
@@ -128,12 +145,14 @@ public final class Simulation {
   private func handle(_ event: Event) {
     switch event {
     case .workerTimer, .replicaTimer, .disk, .diskRead, .connectEnded, .disconnected, .toWorker,
-      .pull, .pullReply, .pullFailed, .copyStep:
+      .pull, .pullReply, .pullFailed, .copyStep, .opened:
       handleAtWorker(event)
     case .coordinatorTimer, .sessionClosed, .registration, .heartbeat, .storeMap, .storeReply:
       handleAtCoordinator(event)
     case .client, .clientTimeout, .write, .writeReply, .read, .readReply:
       handleAtClients(event)
+    case .routerTimer, .search, .searchReply: handleQueries(event)
+    case .losePrimary: losePrimary()
     case .fault: makeFault()
     case .endFault(let end): endFault(end)
     case .heal: heal()

@@ -7,12 +7,15 @@ public struct SimulationBatch: Sendable {
   public var eventCount = 0
   public var acknowledgedWriteCount = 0
   public var readCount = 0
+  public var queryCount = 0
   public var failOverCount = 0
   public var moveCount = 0
   public var abortedMoveCount = 0
   public var faultCount = 0
   /// The longest time that a cluster took to be well again.
   public var healedAfterMillisecondsMax = 0
+  /// The longest time from the loss of a primary to a write, if that was measured.
+  public var failOverMillisecondsMax = 0
   /// Histories in which something did not hold, in the order of their seeds.
   public var failures: [SimulationResult] = []
 
@@ -47,6 +50,8 @@ public struct SimulationBatch: Sendable {
     eventCount += result.eventCount
     acknowledgedWriteCount += result.acknowledgedWriteCount
     readCount += result.readCount
+    queryCount += result.queryCount
+    failOverMillisecondsMax = max(failOverMillisecondsMax, result.failOverMilliseconds ?? 0)
     failOverCount += result.failOverCount
     moveCount += result.moveCount
     abortedMoveCount += result.abortedMoveCount
@@ -58,6 +63,7 @@ public struct SimulationBatch: Sendable {
   public var summary: String {
     "\(historyCount) histories, \(eventCount) events, \(faultCount) faults, "
       + "\(acknowledgedWriteCount) writes acknowledged, \(readCount) reads, "
+      + "\(queryCount) queries, "
       + "\(failOverCount) fail-overs, \(moveCount) moves, \(abortedMoveCount) aborted, "
       + "well again after at most \(healedAfterMillisecondsMax) ms, \(failures.count) failed"
   }

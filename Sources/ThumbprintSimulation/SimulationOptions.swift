@@ -8,6 +8,8 @@ public struct SimulationOptions: Sendable {
   public var faultMilliseconds = 9_000
   /// How long all has to be well again after that.
   public var healMilliseconds = 60_000
+  /// Makes no faults but one: the primary of the only shard is lost, and not back for a while.
+  public var measuresFailOver = false
   package var fault: InjectedFault?
   /// Receives a line for every event, for reading a history.
   package var log: (@Sendable (String) -> Void)?
@@ -38,6 +40,9 @@ public struct SimulationResult: Sendable, Hashable {
   public var moveCount = 0
   public var abortedMoveCount = 0
   public var faultCount = 0
+  public var queryCount = 0
+  /// From the loss of a primary to the next write that was acknowledged, if that was measured.
+  public var failOverMilliseconds: Int?
   /// Milliseconds from the end of the faults until all was well.
   public var healedAfterMilliseconds = 0
   /// What was wrong, in one line; `nil` if nothing was.

@@ -240,4 +240,63 @@ import ThumbprintCodes
     }
     #expect(text.contains("w0") && !rig.machine.isLive(Maps.worker(0), now: Maps.moment(0)))
   }
+
+  @Test func aSyncingReplicaThatIsDamagedIsCopiedAnew() throws {
+    var map = try Maps.map(workerCount: 2, replicas: 2)
+    map = try map.applying([
+      .leave(
+        Maps.shard, term: Term(1), basis: map.shards[Maps.shard]!.changed,
+        worker: Maps.worker(1))
+    ])
+    var rig = Rig(map)
+    rig.register(0, [Self.report(.primary)])
+    rig.register(1, [Self.report(.follower)])
+    let stay = try #require(rig.shard.replicas[Maps.worker(1)]).since
+    rig.beat(1, [Self.report(.damaged)])
+    let next = try #require(rig.shard.replicas[Maps.worker(1)]).since
+    #expect(next > stay)
+    // What is said before it has heard of the new stay changes nothing.
+    rig.run(
+      rig.machine.heartbeatReceived(
+        WorkerHeartbeat(
+          session: SessionID(2), number: 1_000, assignmentVersion: stay,
+          reports: [Self.report(.damaged)]), from: Maps.worker(1), now: Maps.moment(rig.now)))
+    #expect(rig.shard.replicas[Maps.worker(1)]?.since == next)
+  }
+
+  @Test func aDrainDoesWhatItsDryRunSays() throws {
+    var rig = Rig(try Maps.map(workerCount: 4, shardCount: 4, replicas: 2))
+    for index in 0..<4 { rig.register(index) }
+    rig.ask(.drain(Maps.worker(1), isDryRun: true))
+    guard case .success(.plan(let plan))? = rig.answers.last else {
+      Issue.record("no plan")
+      return
+    }
+    #expect(rig.store.moves.isEmpty && rig.store.workers[Maps.worker(1)]?.state == .active)
+    #expect(plan.steps.count == 2 && plan.omissions.isEmpty)
+    #expect(plan.steps.allSatisfy { $0.move.source == Maps.worker(1) && $0.move.reason == .drain })
+    rig.ask(.drain(Maps.worker(1), isDryRun: false))
+    #expect(rig.answers.last == .success(.plan(plan)))
+    #expect(rig.store.workers[Maps.worker(1)]?.state == .draining)
+    #expect(Set(rig.store.moves.values.map(\.shard)) == Set(plan.steps.map(\.move.shard)))
+    rig.ask(.drain(Maps.worker(1), isDryRun: true))
+    guard case .success(.plan(let rest))? = rig.answers.last else { return }
+    #expect(rest.steps.isEmpty && rest.omissions.count == 2)
+    rig.ask(.drain(Maps.worker(9), isDryRun: true))
+    guard case .failure(let error)? = rig.answers.last else { return }
+    #expect(error.code == .notFound)
+  }
+
+  @Test func aWorkerThatOpensItsFilesIsNotTakenForLost() throws {
+    var rig = Rig(try Maps.map(workerCount: 2, replicas: 2))
+    rig.register(0, [Self.report(.primary)])
+    rig.register(1, [Self.report(.opening, term: 0, at: 0, of: 0)])
+    rig.beat(0, [Self.report(.primary)])
+    #expect(rig.shard.inSync.contains(Maps.worker(1)))
+    // A primary that opens its files needs a new term: who is there takes over.
+    rig.register(1, [Self.report(.follower)])
+    rig.register(0, [Self.report(.opening, term: 0, at: 0, of: 0)])
+    rig.beat(1, [Self.report(.idle, term: 0, promised: 2)])
+    #expect(rig.shard.primary == Maps.worker(1) && rig.shard.term == Term(2))
+  }
 }

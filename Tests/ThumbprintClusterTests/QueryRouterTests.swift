@@ -230,4 +230,79 @@ import ThumbprintCodes
     let sent = Sent(router.queryReceived(QueryID(1), Self.query(), now: Maps.moment(0)))
     #expect(sent.failures == [.unknownCollection])
   }
+
+  @Test func aConnectionThatEndsIsFailedOverAtOnce() throws {
+    var router = try Self.router()
+    let sent = Sent(router.queryReceived(QueryID(1), Self.query(), now: Maps.moment(0)))
+    let lost = sent.searches[0]
+    let again = Sent(
+      router.connectionChanged(lost.worker, isConnected: false, now: Maps.moment(1)))
+    #expect(again.cancelled == [lost.attempt])
+    #expect(Set(again.searches.flatMap(\.shards)) == Set(lost.shards))
+    #expect(again.searches.allSatisfy { $0.worker != lost.worker })
+    #expect(router.disconnectedWorkers == [lost.worker])
+    var answers: [RoutedAnswer<Int, String>] = []
+    for search in again.searches + sent.searches.dropFirst() {
+      answers +=
+        Sent(
+          router.searchReplied(search.attempt, Self.reply(search.shards), now: Maps.moment(2))
+        ).answers
+    }
+    #expect(answers.count == 1 && answers[0].isComplete)
+    // Nobody without a connection is asked.
+    let next = Sent(router.queryReceived(QueryID(2), Self.query(), now: Maps.moment(3)))
+    #expect(next.searches.allSatisfy { $0.worker != lost.worker })
+    _ = router.connectionChanged(lost.worker, isConnected: true, now: Maps.moment(4))
+    #expect(router.disconnectedWorkers.isEmpty)
+  }
+
+  @Test func whoLeavesTheSetIsJoinedByAnother() throws {
+    var router = try Self.router()
+    var map = try Maps.map(workerCount: 3, shardCount: Self.shardCount, replicas: 2)
+    let sent = Sent(router.queryReceived(QueryID(1), Self.query(), now: Maps.moment(0)))
+    // One that was asked for a shard and is not its primary is taken out.
+    let (search, key) = try #require(
+      sent.searches.lazy.flatMap { search in search.shards.map { (search, $0) } }
+        .first { map.shards[$0.1]?.primary != $0.0.worker })
+    map = try map.applying([
+      .leave(key, term: Term(1), basis: map.shards[key]!.changed, worker: search.worker)
+    ])
+    let more = Sent(router.mapChanged(map, now: Maps.moment(1)))
+    #expect(more.searches.map(\.shards) == [[key]] && more.cancelled.isEmpty)
+    #expect(more.searches[0].worker != search.worker)
+    // Whoever comes first counts; nothing is in the answer twice.
+    var answers: [RoutedAnswer<Int, String>] = []
+    for search in more.searches + sent.searches {
+      answers +=
+        Sent(
+          router.searchReplied(search.attempt, Self.reply(search.shards), now: Maps.moment(2))
+        ).answers
+    }
+    #expect(answers.count == 1 && answers[0].matches == [Array(Self.records.prefix(5))])
+  }
+
+  @Test func aSilentWorkerIsJoinedWithoutHedgesLeft() throws {
+    var router = try Self.router()
+    var query = Self.query()
+    query.deadline = Maps.moment(10_000)
+    let sent = Sent(router.queryReceived(QueryID(1), query, now: Maps.moment(0)))
+    var joined: [WorkerName: Set<ShardKey>] = [:]
+    while let deadline = router.nextDeadline, deadline < Maps.moment(3_000) {
+      for search in Sent(router.deadlineFired(now: deadline)).searches {
+        #expect(deadline >= Maps.moment(1_000))
+        joined[search.worker, default: []].formUnion(search.shards)
+      }
+    }
+    let asked = Set(joined.values.joined())
+    #expect(asked == Set(sent.searches.flatMap(\.shards)))
+  }
+
+  @Test func aQueryOfADroppedCollectionEnds() throws {
+    var router = try Self.router()
+    _ = router.queryReceived(QueryID(1), Self.query(), now: Maps.moment(0))
+    let map = try Maps.map(workerCount: 3, shardCount: Self.shardCount, replicas: 2)
+      .applying([.dropCollection(Maps.collection)])
+    let sent = Sent(router.mapChanged(map, now: Maps.moment(1)))
+    #expect(sent.failures == [.unknownCollection])
+  }
 }

@@ -218,4 +218,86 @@ import ThumbprintCodes
     #expect(machine.pullReplied(request, reply, now: now) == [.reportSoon])
     #expect(machine.report.role == .damaged && machine.queryRefusal == .notInSync)
   }
+
+  @Test func aFollowerOfANewShardWaitsForItsPrimary() throws {
+    let map = try Maps.map(workerCount: 2, replicas: 2, isEstablished: false)
+    var machine = ReplicaStateMachine(shard: Maps.shard, worker: Maps.worker(1), stored: nil)
+    #expect(machine.assigned(Self.assignment(map), now: Maps.moment(0)).isEmpty)
+    #expect(!machine.isReported)
+    let established = try map.applying([.establish(Maps.shard, term: Term(1))])
+    let actions = machine.assigned(Self.assignment(established), now: Maps.moment(1))
+    guard case .startCopy? = actions.first else {
+      Issue.record("\(actions)")
+      return
+    }
+    // Ordered again with another rate, the copy goes on by that.
+    var faster = Self.assignment(established)
+    faster.copyByteRate = 5
+    guard case .limitCopy(_, 5)? = machine.assigned(faster, now: Maps.moment(2)).first else {
+      Issue.record("the rate is not passed on")
+      return
+    }
+    // A drop stops it, and deletes what is there of it.
+    let drop = machine.dropOrdered()
+    guard drop.count == 2, case .stopCopy = drop[0], drop[1] == .dropReplica else {
+      Issue.record("\(drop)")
+      return
+    }
+    _ = machine.replicaDropped()
+    #expect(!machine.isReported)
+  }
+
+  @Test func aHalfMadeCopyIsReportedAndDropped() {
+    var machine = ReplicaStateMachine(
+      shard: Maps.shard, worker: Maps.worker(1), stored: nil, hasUnfinishedCopy: true)
+    #expect(machine.isReported && machine.report.role == .missing)
+    #expect(machine.dropOrdered() == [.dropReplica])
+    _ = machine.replicaDropped()
+    #expect(!machine.isReported)
+  }
+
+  @Test func thePullOfAReplicaThatLeftIsAnswered() throws {
+    let map = try Maps.map(workerCount: 2, replicas: 2)
+    var machine = Self.primary(map)
+    let pull = Self.pull(map, from: 1, at: Self.summary(1, 1).position)
+    #expect(
+      machine.pullReceived(pull, request: RequestID(9), now: Maps.moment(1)).isEmpty, "it waits")
+    let left = try map.applying([.removeReplica(Maps.shard, Maps.worker(1))])
+    let actions = machine.assigned(Self.assignment(left), now: Maps.moment(2))
+    #expect(
+      actions == [
+        .replyToPull(RequestID(9), PullReply(term: Term(1), outcome: .refused(.notReady)))
+      ])
+  }
+
+  @Test func entriesThatDoNotApplyAreAskedForAgain() throws {
+    let map = try Maps.map(workerCount: 2, replicas: 2)
+    for isDiverged in [false, true] {
+      var machine = ReplicaStateMachine(
+        shard: Maps.shard, worker: Maps.worker(1), stored: (Term(1), Self.summary(1, 1)))
+      let pulls = machine.assigned(Self.assignment(map), now: Maps.moment(0))
+      guard case .pull(let request, _, _, _)? = pulls.first else {
+        Issue.record("\(pulls)")
+        return
+      }
+      let reply = PullReply(
+        term: Term(1), outcome: .entries(last: Self.summary(1, 2).position))
+      #expect(
+        machine.pullReplied(request, reply, now: Maps.moment(1))
+          == [.apply(request, term: Term(1))])
+      let failed = machine.applyFailed(request, isDiverged: isDiverged, now: Maps.moment(2))
+      if isDiverged {
+        #expect(failed == [.reportSoon] && machine.report.role == .damaged)
+        #expect(machine.queryRefusal == .notInSync)
+      } else {
+        #expect(failed.isEmpty)
+        let again = machine.deadlineFired(now: try #require(machine.nextDeadline))
+        guard case .pull(_, _, _, let pull)? = again.first else {
+          Issue.record("\(again)")
+          return
+        }
+        #expect(pull.after == Self.summary(1, 1).position)
+      }
+    }
+  }
 }

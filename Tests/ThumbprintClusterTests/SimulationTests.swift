@@ -41,4 +41,17 @@ import ThumbprintSimulation
     let violation = batch.failures.first?.violation
     #expect(violation?.contains(how) == true, "\(name): \(violation ?? "not caught")")
   }
+
+  @Test func aLostPrimaryIsReplacedWithinThreeSeconds() {
+    let batch = SimulationBatch.run(count: 200, threads: 1) {
+      var options = SimulationOptions(seed: UInt64(2_000_000 + $0))
+      options.measuresFailOver = true
+      return options
+    }
+    for failure in batch.failures {
+      Issue.record("seed=\(failure.seed): \(failure.violation ?? "")")
+    }
+    #expect((100..<3_000).contains(batch.failOverMillisecondsMax))
+    print("SimulationTests: fail-over after at most \(batch.failOverMillisecondsMax) ms")
+  }
 }

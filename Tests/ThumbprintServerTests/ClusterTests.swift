@@ -1,8 +1,11 @@
 import Foundation
+import NIOCore
+import NIOPosix
 import Testing
 import ThumbprintClient
 import ThumbprintCodes
 import ThumbprintStorage
+import ThumbprintTransport
 import ThumbprintWire
 
 /// Whole clusters of this process against a store of this machine.
@@ -11,7 +14,7 @@ import ThumbprintWire
     let cluster = try await LocalCluster(workers: ["a"])
     let client = try await cluster.client()
     try await cluster.waitForWorkers(1, client)
-    var twins = try await Twins(cluster, client, shardCount: 4, replicas: 1)
+    var twins = try await Twins(cluster.folder, client, shardCount: 4, replicas: 1)
     for round in 0..<3 {
       try await twins.write(300)
       try await twins.compare(20, "round \(round)")
@@ -28,7 +31,7 @@ import ThumbprintWire
     let cluster = try await LocalCluster(workers: ["a", "b", "c"])
     let client = try await cluster.client()
     try await cluster.waitForWorkers(3, client)
-    var twins = try await Twins(cluster, client, shardCount: 4, replicas: 2)
+    var twins = try await Twins(cluster.folder, client, shardCount: 4, replicas: 2)
     try await twins.write(400)
     try await twins.compare(20, "three workers")
     try await cluster.waitForReplicas(2, client)
@@ -77,5 +80,44 @@ import ThumbprintWire
     #expect(dropped?.code == .notFound)
     await client.close()
     try await cluster.end()
+  }
+
+  @Test func anotherClusterIsRefusedByName() async throws {
+    let (own, other) = (
+      try await LocalCluster(workers: ["a"]), try await LocalCluster(workers: ["b"])
+    )
+    let (client, stranger) = (try await own.client(), try await other.client())
+    try await own.waitForWorkers(1, client)
+    try await other.waitForWorkers(1, stranger)
+    let ids = (
+      try await client.run(ClusterStatusOperation()).cluster,
+      try await stranger.run(ClusterStatusOperation()).cluster
+    )
+    // A coordinator that comes to a worker of another cluster.
+    let port = try #require(own.workers["a"]).server.port
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let refusal = await #expect(throws: ServiceError.self) {
+      _ = try await WireConnection.connect(
+        host: "127.0.0.1", port: port,
+        hello: Hello(role: .coordinator, cluster: ids.1, program: "test"), group: group)
+    }
+    try await group.shutdownGracefully()
+    #expect(refusal?.code == .wrongCluster)
+    #expect(refusal?.message.contains("\(ids.0)") == true)
+    #expect(refusal?.message.contains("\(ids.1)") == true)
+    // A worker that comes to the coordinator of another cluster.
+    await own.crash("a")
+    try await other.start("a", of: own)
+    while other.log.lines("the coordinator refuses this worker").isEmpty {
+      try await Task.sleep(for: .milliseconds(10))
+    }
+    let line = try #require(other.log.lines("the coordinator refuses this worker").first)
+    #expect(line.fields["why"]?.contains("worker 'a' belongs to cluster \(ids.0)") == true)
+    let workers = try await stranger.run(ClusterStatusOperation()).workers
+    #expect(workers.map(\.name.text) == ["b"])
+    await client.close()
+    await stranger.close()
+    try await other.end()
+    try await own.end()
   }
 }

@@ -296,4 +296,47 @@ import ThumbprintTestKit
     }
     try twin.expectEqual(primary.shard, queries: [generator.query()])
   }
+
+  @Test func entriesOfLongTextsFitIntoOneMessage() throws {
+    let (primary, follower) = (try Replica(), try Replica())
+    let term = Term(1)
+    _ = try primary.shard.beginTerm(term)
+    // 4,500 rows of 5.7 kB: their texts alone have more than a message takes.
+    let name = String(repeating: "n", count: RecordLimits.nameByteCountMax)
+    let tags = ["t": String(repeating: "x", count: 4_000)]
+    var generator = RecordGenerator(seed: 31)
+    let records = (0..<4_500).map { number in
+      var record = generator.record(id: ItemID(UInt64(number)))
+      (record.name, record.tags) = (name, tags)
+      return record
+    }
+    let prepared = try primary.shard.prepare(.upsert(records))
+    let (receipts, position) = try primary.shard.write([prepared], term: term)
+    #expect(receipts.map(\.added) == [records.count])
+    #expect(position == (try primary.shard.position))
+    var after = LogPosition.start
+    var largest = 0
+    while true {
+      let tail = try primary.shard.logTail(after: after, byteCountMax: 1, entryCountMax: 10)
+      guard case .entries(let entries) = tail.read, !entries.isEmpty else { break }
+      #expect(entries.count == 1)
+      largest = max(largest, entries[0].count)
+      after = try follower.shard.apply(entries, primaryTerm: term)
+      #expect(after == tail.last)
+      #expect((tail.end != nil) == (after == position))
+    }
+    #expect(largest > 8 << 20 && largest < 16 << 20)
+    let (mine, theirs) = (try primary.shard.meta, try follower.shard.meta)
+    #expect(mine.digest == theirs.digest && theirs.recordCount == 4_500)
+    // In parts, and in order.
+    var ids: [ItemID] = []
+    while try !follower.shard.scan(
+      after: ids.last,
+      { record in
+        ids.append(record.id)
+        return ids.count % 1_000 != 0
+      })
+    {}
+    #expect(ids == records.map(\.id))
+  }
 }

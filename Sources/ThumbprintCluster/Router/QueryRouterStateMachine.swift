@@ -239,7 +239,7 @@ public struct QueryRouterStateMachine<Certificate: Sendable, Content: Sendable>:
         !shard.isSettled && shard.open.isEmpty && (shard.retryAt ?? now) <= now
       }.keys.sorted()
       actions += dispatch(id, due, now: now)
-      if !query.isFetching { actions += hedge(id, now: now) }
+      actions += hedge(id, now: now)
       actions += completeIfDone(id, now: now)
     }
     return actions
@@ -306,13 +306,13 @@ public struct QueryRouterStateMachine<Certificate: Sendable, Content: Sendable>:
     let attempt = lastAttempt
     let query = queries[id]!
     let isFetching = query.isFetching
-    var hedgeAt: MonotonicInstant?
+    var hedgeAt = now.advanced(by: settings.silenceMax)
     if !isHedge, !isFetching,
       let delay = loads.hedgeDelay(isBatch: query.query.queryCount > 1)
     {
-      hedgeAt = now.advanced(by: delay)
-      timers.insert(id, at: hedgeAt!)
+      hedgeAt = min(hedgeAt, now.advanced(by: delay))
     }
+    timers.insert(id, at: hedgeAt)
     attempts[attempt] = Attempt(
       query: id, worker: worker, shards: keys, isFetch: isFetching, isHedge: isHedge, sentAt: now,
       hedgeAt: hedgeAt)
@@ -377,15 +377,22 @@ public struct QueryRouterStateMachine<Certificate: Sendable, Content: Sendable>:
     }
   }
 
+  /// Has others asked too for what a worker is late with: if there are hedges left, or if it has
+  /// been silent for too long.
   private mutating func hedge(_ id: QueryID, now: MonotonicInstant) -> [Action] {
     guard let query = queries[id] else { return [] }
+    let progress = query.isFetching ? query.fetching : query.shards
     var actions: [Action] = []
-    let open = Set(query.shards.values.flatMap(\.open)).sorted()
-    for attempt in open {
-      guard let at = attempts[attempt]?.hedgeAt, at <= now, loads.canHedge else { continue }
-      attempts[attempt]?.hedgeAt = nil
-      let late = attempts[attempt]!.shards.filter {
-        query.shards[$0]?.isSettled == false && query.shards[$0]?.isHedged == false
+    for number in Set(progress.values.flatMap(\.open)).sorted() {
+      guard let attempt = attempts[number], let at = attempt.hedgeAt, at <= now else { continue }
+      let silentAt = attempt.sentAt.advanced(by: settings.silenceMax)
+      let isSilent = silentAt <= now
+      attempts[number]?.hedgeAt = isSilent ? nil : silentAt
+      if !isSilent { timers.insert(id, at: silentAt) }
+      guard isSilent || loads.canHedge else { continue }
+      let late = attempt.shards.filter { key in
+        guard let shard = progress[key], !shard.isSettled else { return false }
+        return isSilent || !shard.isHedged
       }
       actions += dispatch(id, late, isHedge: true, now: now)
     }

@@ -140,6 +140,8 @@ public struct RouterSettings: Hashable, Sendable {
   /// Hedges per request, at most.
   public var hedgeRatio: Double = 0.05
   public var hedgeAfterMin: Duration = .milliseconds(1)
+  /// A worker that says nothing for so long is joined by another, hedges left or not.
+  public var silenceMax: Duration = .milliseconds(1_000)
   /// Requests after which the 95th percentile is believed.
   public var sampleCountMin: Int = 40
   /// How long a worker that failed is avoided.

@@ -19,6 +19,17 @@ public enum WorkerAction: Hashable, Sendable {
   case refused(String)
 }
 
+extension WorkerAction {
+  /// The replica that it is an order for.
+  public var shard: ShardKey? {
+    switch self {
+    case .assign(let assignment): assignment.shard
+    case .drop(let key), .fence(let key, _), .handOver(let key, _, _): key
+    case .connect, .register, .heartbeat, .adopt, .refused: nil
+    }
+  }
+}
+
 /// A worker's side of its connection to the coordinator: registration, heartbeats, orders.
 ///
 /// What a replica does is decided by its own ``ReplicaStateMachine``; this one passes orders on,

@@ -29,6 +29,8 @@ final class CoordinatorCore {
   var searches: [QueryID: SearchRouting.OpenSearch] = [:]
   var attempts: [AttemptID: OutgoingRequest] = [:]
   var lastQuery = QueryID(0)
+  /// What workers refused this coordinator with, as it was last logged.
+  private var refusals: [WorkerName: String] = [:]
   /// Writes that wait for the answer of a primary.
   var appends: [UInt64: OpenAppend] = [:]
   var lastAppend: UInt64 = 0
@@ -287,8 +289,32 @@ final class CoordinatorCore {
   /// until one is there.
   private func reconnect() {
     for name in router.disconnectedWorkers {
-      guard let address = address(of: name) else { continue }
-      network.start(OutgoingRequest(Ping(token: 0), timeout: .seconds(1)) { _ in }, to: address)
+      if let address = address(of: name) { reach(name, at: address) }
+    }
+  }
+
+  /// Makes a connection to a worker, if there is none.
+  func reach(_ name: WorkerName, at address: WorkerAddress) {
+    let reached = receiver { (core: CoordinatorCore, result: Result<Pong, ServiceError>) in
+      core.reached(name, result)
+    }
+    network.start(
+      OutgoingRequest(Ping(token: 0), timeout: .seconds(1), completion: reached), to: address)
+  }
+
+  private func reached(_ name: WorkerName, _ result: Result<Pong, ServiceError>) {
+    if isStopped { return }
+    switch result {
+    case .success:
+      // Its address may be newer than the map: so it is the name that counts.
+      refusals[name] = nil
+      route { $0.connectionChanged(name, isConnected: true, now: $1) }
+    case .failure(let error) where error.code == .wrongCluster || error.code == .refused:
+      guard refusals.updateValue(error.message, forKey: name) != error.message else { return }
+      logger.error(
+        "a worker refuses this coordinator",
+        metadata: ["worker": "\(name)", "why": "\(error.message)"])
+    case .failure: break
     }
   }
 

@@ -136,8 +136,7 @@ extension CoordinatorCore {
       // The first query need not wait for a connection, nor for the end of a pause after one that
       // failed while the worker was down.
       network.forgetFailures(of: registration.address)
-      network.start(
-        OutgoingRequest(Ping(token: 0), timeout: .seconds(1)) { _ in }, to: registration.address)
+      reach(name, at: registration.address)
       request.answer(ControlReply(NoResult()))
     case .heartbeat:
       let heartbeat: WorkerHeartbeat = try message.arguments()

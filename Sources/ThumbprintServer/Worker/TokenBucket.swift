@@ -4,35 +4,35 @@ import ThumbprintCluster
 ///
 /// What is taken is paid for afterwards: the next bytes wait until the rate has made up for them.
 /// Of time that nobody used, a tenth of a second is saved up.
-struct TokenBucket: Sendable {
+package struct TokenBucket: Sendable {
   /// Bytes a second; 0 for no bound.
-  private(set) var byteRate: Int
+  package private(set) var byteRate: Int
   /// Bytes taken that are not made up for; less than 0 for what is saved up.
   private var debt = 0.0
   private var lastUse: MonotonicInstant
 
   private static let savedTime = 0.1
 
-  init(byteRate: Int, now: MonotonicInstant) {
+  package init(byteRate: Int, now: MonotonicInstant) {
     self.byteRate = byteRate
     lastUse = now
   }
 
   /// When bytes may be taken next; in the past, or now, if at once.
-  func nextMoment(now: MonotonicInstant) -> MonotonicInstant {
+  package func nextMoment(now: MonotonicInstant) -> MonotonicInstant {
     let debt = debt(at: now)
     guard byteRate > 0, debt > 0 else { return now }
     return now.advanced(by: .seconds(debt / Double(byteRate)))
   }
 
   /// Bytes are sent for.
-  mutating func take(_ byteCount: Int, now: MonotonicInstant) {
+  package mutating func take(_ byteCount: Int, now: MonotonicInstant) {
     debt = debt(at: now) + (byteRate > 0 ? Double(byteCount) : 0)
     lastUse = now
   }
 
   /// From now on so many bytes a second.
-  mutating func setRate(_ byteRate: Int, now: MonotonicInstant) {
+  package mutating func setRate(_ byteRate: Int, now: MonotonicInstant) {
     debt = byteRate > 0 ? debt(at: now) : 0
     lastUse = now
     self.byteRate = byteRate

@@ -305,14 +305,3 @@ final class WorkerCore: EventLoopCore {
     }
   }
 }
-
-extension WorkerAction {
-  /// The replica that it is for.
-  fileprivate var shard: ShardKey? {
-    switch self {
-    case .assign(let assignment): assignment.shard
-    case .drop(let key), .fence(let key, _), .handOver(let key, _, _): key
-    case .connect, .register, .heartbeat, .adopt, .refused: nil
-    }
-  }
-}

@@ -15,6 +15,7 @@ package final class ShardCopyTarget: Sendable {
     package var itemCount = 0
     package var doneItemCount = 0
     package var byteCount = 0
+    /// Those of items that are not whole yet included.
     package var doneByteCount = 0
     /// Bytes that were not sent, since they were on this disk already.
     package var reusedByteCount = 0
@@ -78,7 +79,13 @@ package final class ShardCopyTarget: Sendable {
     return try LMDBEnvironment(path: path, databases: databases, readOnly: false)
   }
 
-  package var progress: Progress { state.withLock { $0.progress } }
+  package var progress: Progress {
+    state.withLock { state in
+      var progress = state.progress
+      progress.doneByteCount += state.partialByteCount
+      return progress
+    }
+  }
 
   /// Begins, or goes on with, the copy that a manifest describes.
   ///

@@ -46,12 +46,15 @@ final class LocalCluster {
   }
 
   /// Starts a worker, with the replicas that it had before.
-  func start(_ name: String) async throws {
+  ///
+  /// - Parameter other: A cluster in whose folder it has them; `nil` for this.
+  func start(_ name: String, of other: LocalCluster? = nil) async throws {
     guard let worker = WorkerName(name),
       let address = WorkerAddress(host: "127.0.0.1", port: coordinator.server.port)
     else { preconditionFailure("'\(name)' is no name") }
     var settings = WorkerNodeSettings(
-      name: worker, folder: folder.appending(path: name).path, host: "127.0.0.1", port: 0,
+      name: worker, folder: (other ?? self).folder.appending(path: name).path, host: "127.0.0.1",
+      port: 0,
       coordinator: address, capacityByteCount: 1 << 30)
     settings.change = change
     workers[name] = try await WorkerNode.start(settings, program: "test", logger: logger)

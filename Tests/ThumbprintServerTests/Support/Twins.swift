@@ -14,16 +14,16 @@ struct Twins {
   var store: LocalStore
   var generator: RecordGenerator
 
-  /// Makes a collection of a cluster, and its twin in the folder of the cluster.
+  /// Makes a collection of a cluster, and its twin in a folder of this machine.
   init(
-    _ cluster: LocalCluster, _ client: ClusterClient, shardCount: Int, replicas: Int
+    _ folder: URL, _ client: ClusterClient, shardCount: Int, replicas: Int
   ) async throws {
     let seed = UInt64.random(in: 0...UInt64.max)
     print("Twins: seed=\(seed)")
     remote = try await client.createCollection(
       "photos", shardCount: shardCount, replicationFactor: replicas, tableCount: 0)
     store = try LocalStore(
-      path: cluster.folder.appending(path: "local").path, access: .readWrite)
+      path: folder.appending(path: "local").path, access: .readWrite)
     try store.createCollection("photos", shardCount: 3, profile: .sketchesOnly, coder: nil)
     local = try store.collection("photos")
     generator = RecordGenerator(seed: seed)

@@ -1,0 +1,136 @@
+import Foundation
+import Glibc
+import Testing
+import ThumbprintClient
+import ThumbprintCodes
+import ThumbprintWire
+
+/// A coordinator and workers as processes of their own, on loopback, in a folder of their own.
+/// Ended, and the folder removed, when the test is over.
+final class ProcessCluster {
+  let folder: URL
+  private var processes: [String: Process] = [:]
+  private let port: Int
+
+  private static let programs = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+    .deletingLastPathComponent()
+  private static let coordinatorName = "coordinator"
+
+  init() throws {
+    folder = FileManager.default.temporaryDirectory
+      .appending(path: "thumbprint-processes-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    port = try Self.freePort()
+    try startCoordinator()
+  }
+
+  deinit {
+    for process in processes.values where process.isRunning {
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+    }
+    try? FileManager.default.removeItem(at: folder)
+  }
+
+  /// A port that nobody listens on, at least just now.
+  private static func freePort() throws -> Int {
+    let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(socket) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let result = withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+        bind(socket, address, length) == 0 ? getsockname(socket, address, &length) : -1
+      }
+    }
+    try #require(socket >= 0 && result == 0)
+    return Int(UInt16(bigEndian: address.sin_port))
+  }
+
+  private func start(_ name: String, _ program: String, _ arguments: [String]) throws {
+    let log = folder.appending(path: "\(name).log")
+    if !FileManager.default.fileExists(atPath: log.path) { try Data().write(to: log) }
+    let output = try FileHandle(forWritingTo: log)
+    try output.seekToEnd()
+    let process = Process()
+    process.executableURL = Self.programs.appending(path: program)
+    process.arguments = arguments
+    process.environment = [:]
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = output
+    process.standardError = output
+    try process.run()
+    processes[name] = process
+  }
+
+  func startCoordinator() throws {
+    try start(
+      Self.coordinatorName, "thumbprint-coordinator",
+      [
+        "--listen", "127.0.0.1:\(port)", "--metadata",
+        "lmdb:\(folder.appending(path: "metadata").path)",
+      ])
+  }
+
+  func startWorker(_ name: String) throws {
+    try start(
+      name, "thumbprint-shard",
+      [
+        "--data", folder.appending(path: name).path, "--coordinator", "127.0.0.1:\(port)",
+        "--name", name,
+      ])
+  }
+
+  /// Starts it again, after ``killAtOnce(_:)``.
+  func startAgain(_ name: String) throws {
+    if name == Self.coordinatorName { try startCoordinator() } else { try startWorker(name) }
+  }
+
+  /// `kill -9` of a worker, or of the coordinator by that name.
+  func killAtOnce(_ name: String) throws {
+    let running = processes.removeValue(forKey: name)
+    let process = try #require(running)
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+  }
+
+  /// The lines of the log of a process that have a message, of all its lives.
+  func log(_ name: String, _ message: String) throws -> [String] {
+    let text = try String(contentsOf: folder.appending(path: "\(name).log"), encoding: .utf8)
+    return text.split(separator: "\n").map(String.init).filter { $0.contains(" \(message) ") }
+  }
+
+  /// Connects to the coordinator, once it is there.
+  func client() async throws -> ClusterClient {
+    let end = ContinuousClock.now + .seconds(20)
+    while true {
+      do {
+        return try await ClusterClient.connect(host: "127.0.0.1", port: port, program: "test")
+      } catch {
+        guard ContinuousClock.now < end else { throw error }
+        try await Task.sleep(for: .milliseconds(20))
+      }
+    }
+  }
+
+  /// Waits until the status is as wanted; a coordinator that is not there yet is waited for.
+  @discardableResult
+  func wait(
+    for what: String, _ client: ClusterClient, seconds: Double = 60,
+    sourceLocation: SourceLocation = #_sourceLocation, _ isMet: (ClusterStatus) -> Bool
+  ) async throws -> ClusterStatus {
+    let end = ContinuousClock.now + .seconds(seconds)
+    while true {
+      if let status = try? await client.run(ClusterStatusOperation()), isMet(status) {
+        return status
+      }
+      guard ContinuousClock.now < end else {
+        Issue.record("never came: \(what)", sourceLocation: sourceLocation)
+        throw ServiceError(.deadlineExceeded, what)
+      }
+      try await Task.sleep(for: .milliseconds(10))
+    }
+  }
+}
