@@ -50,6 +50,8 @@ extension QueryRouterStateMachine {
   private mutating func cancelAttempts(of id: QueryID) -> [Action] {
     guard let query = queries[id] else { return [] }
     let open = Set(query.shards.values.flatMap(\.open) + query.fetching.values.flatMap(\.open))
+    // The usual case, in which nothing need be copied to be changed.
+    if open.isEmpty { return [] }
     for key in query.shards.keys { queries[id]?.shards[key]?.open = [] }
     return open.sorted().compactMap { attempt in
       endAttempt(attempt).map { .cancel(attempt, on: $0.worker) }

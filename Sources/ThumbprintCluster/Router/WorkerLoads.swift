@@ -46,16 +46,15 @@ struct WorkerLoads: Sendable {
     let old = loads[worker]?.average ?? Double(nanoseconds)
     loads[worker, default: Load()].average = old * 0.8 + Double(nanoseconds) * 0.2
     loads[worker]?.avoidUntil = nil
-    var ring = samples[isBatch] ?? []
     let index = sampleIndex[isBatch, default: 0]
-    if ring.count < Self.sampleCountMax {
-      ring.append(nanoseconds)
+    // In place: a copy for every reply would be the most that this machine does.
+    if index < Self.sampleCountMax {
+      samples[isBatch, default: []].append(nanoseconds)
     } else {
-      ring[index % Self.sampleCountMax] = nanoseconds
+      samples[isBatch]?[index % Self.sampleCountMax] = nanoseconds
     }
-    samples[isBatch] = ring
     sampleIndex[isBatch] = index + 1
-    if index % 32 == 0 || ring.count == settings.sampleCountMin {
+    if index % 32 == 0 || index + 1 == settings.sampleCountMin, let ring = samples[isBatch] {
       percentiles[isBatch] = ring.sorted()[ring.count * 95 / 100]
     }
   }
