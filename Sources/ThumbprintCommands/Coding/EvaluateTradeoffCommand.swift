@@ -163,15 +163,15 @@ struct TradeoffReport: Encodable {
   /// Writes the three files into a folder.
   func write(to folder: String) throws {
     var plot = LinePlot(
-      title: "Finding against the work of an index",
+      title: "Trade-off",
       horizontal: "distance inside groups / between groups, feature codes",
       vertical: "N-S score, combined codes")
     func points(_ rows: [Row]) -> [(Double, Double)] {
       rows.map { ($0.features.distanceRatio, $0.combined.score) }
     }
-    plot.add("best for its ratio", points(frontier))
-    plot.add("all networks", points(rows), isJoined: false)
-    plot.add("the first", points(Array(rows.prefix(1))), isJoined: false)
+    plot.add("best", points(frontier))
+    plot.add("all", points(rows), isJoined: false)
+    plot.add("first", points(Array(rows.prefix(1))), isJoined: false)
     let markdown =
       "# Finding against the work of an index\n\n- data: \(data)\n- split: \(split)\n"
       + "- ratio: mean distance to the own group over that to others, of feature codes (4096 bits) "
