@@ -48,6 +48,8 @@ public enum GatewayLimits {
   public static let matchCountMax = 1000
   /// Records of one answer.
   public static let recordCountMax = 1000
+  /// Pictures that are received and coded at once.
+  public static let uploadCountMax = 8
   /// Pictures that wait to be coded, or codes to be decoded.
   public static let waitingCountMax = 256
   /// How long the body of a request may take.

@@ -2,6 +2,7 @@ import Foundation
 import Hummingbird
 import Logging
 import NIOCore
+import Synchronization
 import ThumbprintClient
 import ThumbprintCodes
 import ThumbprintCoding
@@ -20,6 +21,8 @@ public final class Gateway: Sendable {
   /// `nil` if this coordinator codes and shows no pictures.
   let pictures: PictureDesk?
   let isLoopback: Bool
+  /// Pictures that are being received or coded.
+  let uploadCount = Atomic(0)
 
   /// - Parameters:
   ///   - client: Of the coordinator that this process is.

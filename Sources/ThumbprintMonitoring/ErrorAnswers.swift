@@ -34,7 +34,8 @@ public struct ErrorAnswers<Context: RequestContext>: RouterMiddleware {
 
   private func answer(_ error: ServiceError, _ request: Request, _ context: Context) -> Response {
     logger.log(
-      level: error.code.httpStatus >= 500 ? .warning : .info, "HTTP request failed",
+      // What the cluster could not do is logged by those who could not do it.
+      level: error.code == .internalError ? .error : .info, "HTTP request failed",
       metadata: [
         "request": "\(context.id)", "method": "\(request.method.rawValue)",
         "path": "\(request.uri.path.prefix(256))", "code": "\(error.code)",

@@ -1,6 +1,7 @@
 import Foundation
 import Hummingbird
 import NIOCore
+import Synchronization
 import ThumbprintClient
 import ThumbprintCodes
 import ThumbprintServer
@@ -144,6 +145,13 @@ extension Gateway {
     guard ["image/png", "image/jpeg", "application/octet-stream"].contains(type) else {
       throw ServiceError(
         .invalid, "the content type has to be image/png, image/jpeg or application/octet-stream")
+    }
+    let count = uploadCount.add(1, ordering: .relaxed).newValue
+    defer { uploadCount.subtract(1, ordering: .relaxed) }
+    guard count <= GatewayLimits.uploadCountMax else {
+      throw ServiceError(
+        .busy, "\(GatewayLimits.uploadCountMax) pictures are being received already",
+        hint: "ask again later")
     }
     let file = try await body(request, byteCountMax: GatewayLimits.pictureByteCountMax)
     let (feature, image) = try await desk.code(file)
