@@ -13,8 +13,8 @@ struct CopyRelay {
     var connection: UInt64
   }
 
-  /// The most copies that one client may have open.
-  static let countMax = 64
+  /// The most copies that one connection may have open: a worker keeps some more, for its followers.
+  static let countMax = 8
 
   private var sessions: [UInt64: Session] = [:]
 

@@ -1,0 +1,80 @@
+import Testing
+import ThumbprintClient
+import ThumbprintCodes
+import ThumbprintStorage
+import ThumbprintWire
+
+/// Copies of shards that clients read through a coordinator.
+@Suite struct CopyRelayTests {
+  @Test func aClientReadsItsOwnCopyAndNoOther() async throws {
+    let cluster = try await LocalCluster(workers: ["a"])
+    let client = try await cluster.client()
+    try await cluster.waitForWorkers(1, client)
+    let collection = try await client.createCollection("c", shardCount: 1, replicationFactor: 1)
+    let records = (0..<50).map {
+      Record(id: ItemID($0), feature: FeatureCode(), image: ImageCode())
+    }
+    _ = try await collection.upsert(records)
+
+    let shard = ShardKey(collection: collection.id, number: 0)
+    // The term is that of the coordinator, whatever the client says.
+    let opened = try await client.ask(CopyOpenRequest(shard: shard, term: Term(77)))
+    let manifest = try ShardCopyManifest(opened.manifest)
+    #expect(manifest.meta.recordCount == 50 && manifest.meta.key == shard)
+    let item = try #require(manifest.items.first)
+    let read = CopyReadRequest(
+      session: opened.session, item: 0, offset: 0, byteCountMax: item.byteCount)
+    #expect(try await client.ask(read).bytes.count == item.byteCount)
+
+    let other = try await cluster.client()
+    let stranger = await #expect(throws: ServiceError.self) { _ = try await other.ask(read) }
+    #expect(stranger?.code == .notFound)
+    _ = try await client.ask(CopyCloseRequest(session: opened.session))
+    let closed = await #expect(throws: ServiceError.self) { _ = try await client.ask(read) }
+    #expect(closed?.code == .notFound)
+
+    let nowhere = await #expect(throws: ServiceError.self) {
+      _ = try await client.ask(
+        CopyOpenRequest(shard: ShardKey(collection: collection.id, number: 1), term: Term(0)))
+    }
+    #expect(nowhere?.code == .notFound)
+    await other.close()
+    await client.close()
+    try await cluster.end()
+  }
+
+  @Test func oneClientHasOnlySoManyCopiesAndTheyEndWithIt() async throws {
+    let cluster = try await LocalCluster(workers: ["a"])
+    let client = try await cluster.client()
+    try await cluster.waitForWorkers(1, client)
+    let collection = try await client.createCollection("c", shardCount: 1, replicationFactor: 1)
+    let open = CopyOpenRequest(
+      shard: ShardKey(collection: collection.id, number: 0), term: Term(0))
+    var refusal: ServiceError?
+    for _ in 0..<100 where refusal == nil {
+      do {
+        _ = try await client.ask(open)
+      } catch {
+        refusal = error
+      }
+    }
+    #expect(refusal?.code == .busy, "\(String(describing: refusal))")
+    await client.close()
+    // What a client that is gone had open is let go of.
+    let next = try await cluster.client()
+    let end = ContinuousClock.now + .seconds(30)
+    var isOpen = false
+    while !isOpen, ContinuousClock.now < end {
+      do {
+        _ = try await next.ask(open)
+        isOpen = true
+      } catch {
+        #expect(error.code == .busy)
+        try await Task.sleep(for: .milliseconds(10))
+      }
+    }
+    #expect(isOpen, "no place for another copy after 30 s")
+    await next.close()
+    try await cluster.end()
+  }
+}
