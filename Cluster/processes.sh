@@ -46,7 +46,14 @@ start() {
   local name=$1 id; shift
   if id=$(running "$name"); then say "$name runs already, process $id"; return; fi
   mkdir -p "$dir/$name"
-  setsid "$@" >>"$dir/$name/log" 2>&1 </dev/null &
+  (
+    # What else the caller has open stays his: one who waits for its end would wait for that of the process.
+    for descriptor in /proc/self/fd/*; do
+      descriptor=${descriptor##*/}
+      if [ "$descriptor" -gt 2 ]; then eval "exec $descriptor>&-"; fi
+    done 2>/dev/null
+    exec setsid "$@" >>"$dir/$name/log" 2>&1 </dev/null
+  ) &
   id=$!
   printf '%s %s\n' "$id" "$(started_at "$id")" >"$dir/$name/pid"
 }
