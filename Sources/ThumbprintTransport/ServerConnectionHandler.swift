@@ -281,7 +281,11 @@ extension FrameServer.Shared {
       return fields
     }
     if let error {
-      log.write(error.code.level, "request failed", kind: "\(error.code)", on: loop, fields)
+      // Replicas ask again by themselves: that one is not ready yet is no news.
+      let isNews = !(error.isRetryable && request.frame.header.type.isOfReplicas)
+      log.write(
+        isNews ? error.code.level : .debug, "request failed", kind: "\(error.code)", on: loop,
+        fields)
     } else if let slow = limits.slowRequestTime, time > slow, request.frame.header.type.isPrompt {
       log.write(.notice, "slow request", kind: "\(request.frame.header.type)", on: loop, fields)
     }
@@ -289,6 +293,14 @@ extension FrameServer.Shared {
 }
 
 extension MessageType {
+  /// Whether workers ask it of each other.
+  fileprivate var isOfReplicas: Bool {
+    switch self {
+    case .logPull, .copyOpen, .copyRead, .copyClose: true
+    default: false
+    }
+  }
+
   /// Whether it is answered as soon as that can be done; others wait for something to happen.
   fileprivate var isPrompt: Bool {
     switch self {
