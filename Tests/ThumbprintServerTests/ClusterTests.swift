@@ -4,6 +4,7 @@ import NIOPosix
 import Testing
 import ThumbprintClient
 import ThumbprintCodes
+import ThumbprintServer
 import ThumbprintStorage
 import ThumbprintTransport
 import ThumbprintWire
