@@ -260,12 +260,13 @@ import ThumbprintCodes
     var router = try Self.router()
     var map = try Maps.map(workerCount: 3, shardCount: Self.shardCount, replicas: 2)
     let sent = Sent(router.queryReceived(QueryID(1), Self.query(), now: Maps.moment(0)))
-    // One that was asked for a shard and is not its primary is taken out.
-    let (search, key) = try #require(
-      sent.searches.lazy.flatMap { search in search.shards.map { (search, $0) } }
-        .first { map.shards[$0.1]?.primary != $0.0.worker })
+    // One that was asked for a shard is taken out.
+    let search = sent.searches[0]
+    let key = search.shards[0]
+    let other = try #require(map.shards[key]?.inSync.first { $0 != search.worker })
     map = try map.applying([
-      .leave(key, term: Term(1), basis: map.shards[key]!.changed, worker: search.worker)
+      .failOver(
+        key, basis: map.shards[key]!.changed, term: Term(2), primary: other, inSync: [other])
     ])
     let more = Sent(router.mapChanged(map, now: Maps.moment(1)))
     #expect(more.searches.map(\.shards) == [[key]] && more.cancelled.isEmpty)
