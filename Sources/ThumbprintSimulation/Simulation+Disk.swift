@@ -56,7 +56,7 @@ extension Simulation {
     case .drop:
       worker.disk[key] = nil
       check(key)
-      return replica.machine.replicaDropped()
+      return replica.machine.replicaDropped(now: now)
     }
   }
 

@@ -259,16 +259,14 @@ import ThumbprintCodes
   @Test func whoLeavesTheSetIsJoinedByAnother() throws {
     var router = try Self.router()
     var map = try Maps.map(workerCount: 3, shardCount: Self.shardCount, replicas: 2)
-    // While a primary is away another is asked for its shards, which is then taken out of one.
-    let key = try #require(map.shards.keys.min())
-    let primary = try #require(map.shards[key]?.primary)
-    _ = router.connectionChanged(primary, isConnected: false, now: Maps.moment(0))
     let sent = Sent(router.queryReceived(QueryID(1), Self.query(), now: Maps.moment(0)))
-    _ = router.connectionChanged(primary, isConnected: true, now: Maps.moment(0))
-    let search = try #require(sent.searches.first { $0.shards.contains(key) })
-    #expect(search.worker != primary)
+    // One that was asked for a shard is taken out.
+    let search = sent.searches[0]
+    let key = search.shards[0]
+    let other = try #require(map.shards[key]?.inSync.first { $0 != search.worker })
     map = try map.applying([
-      .leave(key, term: Term(1), basis: map.shards[key]!.changed, worker: search.worker)
+      .failOver(
+        key, basis: map.shards[key]!.changed, term: Term(2), primary: other, inSync: [other])
     ])
     let more = Sent(router.mapChanged(map, now: Maps.moment(1)))
     #expect(more.searches.map(\.shards) == [[key]] && more.cancelled.isEmpty)

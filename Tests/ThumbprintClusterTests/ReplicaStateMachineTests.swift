@@ -243,8 +243,22 @@ import ThumbprintCodes
       Issue.record("\(drop)")
       return
     }
-    _ = machine.replicaDropped()
+    _ = machine.replicaDropped(now: Maps.moment(9))
     #expect(!machine.isReported)
+  }
+
+  @Test func anOrderThatComesWhileFilesAreDeletedIsKept() throws {
+    let map = try Maps.map(workerCount: 3, replicas: 2)
+    var machine = ReplicaStateMachine(
+      shard: Maps.shard, worker: Maps.worker(2), stored: (Term(1), Self.summary(1, 1)))
+    #expect(machine.dropOrdered() == [.dropReplica])
+    let added = try map.applying([.addReplica(Maps.shard, Maps.worker(2))])
+    #expect(machine.assigned(Self.assignment(added), now: Maps.moment(1)).isEmpty)
+    let actions = machine.replicaDropped(now: Maps.moment(2))
+    #expect(
+      actions.contains {
+        if case .startCopy = $0 { true } else { false }
+      })
   }
 
   @Test func aHalfMadeCopyIsReportedAndDropped() {
@@ -252,7 +266,7 @@ import ThumbprintCodes
       shard: Maps.shard, worker: Maps.worker(1), stored: nil, hasUnfinishedCopy: true)
     #expect(machine.isReported && machine.report.role == .missing)
     #expect(machine.dropOrdered() == [.dropReplica])
-    _ = machine.replicaDropped()
+    _ = machine.replicaDropped(now: Maps.moment(9))
     #expect(!machine.isReported)
   }
 

@@ -29,6 +29,8 @@ public struct ReplicaStateMachine: Sendable {
   public var byteCount = 0
   /// The order by which it works.
   public internal(set) var assignment: ReplicaAssignment?
+  /// An order that came while files are deleted; nobody says it again.
+  private var nextAssignment: ReplicaAssignment?
 
   /// The greatest term that it was told to promise, on the disk or on its way there.
   var fencedTerm: Term
@@ -74,7 +76,10 @@ public struct ReplicaStateMachine: Sendable {
     _ new: ReplicaAssignment, now: MonotonicInstant
   ) -> [ReplicaAction] {
     if let old = assignment, new.changed < old.changed || new.term < old.term { return [] }
-    if case .dropping = role { return [] }
+    if case .dropping = role {
+      nextAssignment = new
+      return []
+    }
     guard new.term >= fencedTerm || settings.fault == .skipTermCheck else { return [.reportSoon] }
     assignment = new
     guard let own = new.replicas[worker] else { return becomeIdle() }
@@ -98,6 +103,7 @@ public struct ReplicaStateMachine: Sendable {
   /// The coordinator said that the replica is not wanted any more, whole or half copied.
   public mutating func dropOrdered() -> [ReplicaAction] {
     guard isReported else { return [] }
+    nextAssignment = nil
     if case .dropping = role { return [] }
     let stop = becomeIdle()
     role = .dropping
@@ -172,7 +178,7 @@ public struct ReplicaStateMachine: Sendable {
   }
 
   /// The files are gone.
-  public mutating func replicaDropped() -> [ReplicaAction] {
+  public mutating func replicaDropped(now: MonotonicInstant) -> [ReplicaAction] {
     exists = false
     hasUnfinishedCopy = false
     summary = .empty
@@ -180,7 +186,9 @@ public struct ReplicaStateMachine: Sendable {
     fencedTerm = Term(0)
     assignment = nil
     role = .idle
-    return [.reportSoon]
+    guard let next = nextAssignment else { return [.reportSoon] }
+    nextAssignment = nil
+    return [.reportSoon] + assigned(next, now: now)
   }
 
   /// Notes what the disk holds now; events may come in another order than the disk worked.

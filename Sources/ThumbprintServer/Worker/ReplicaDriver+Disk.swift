@@ -152,7 +152,7 @@ extension ReplicaDriver {
     onDisk { [store = context.store, key] in
       try store.drop(key)
     } _: { driver, result in
-      driver.settle("cannot drop the replica", result) { driver.machine.replicaDropped() }
+      driver.settle("cannot drop the replica", result) { driver.machine.replicaDropped(now: .now) }
     }
   }
 
