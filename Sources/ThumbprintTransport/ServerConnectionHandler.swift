@@ -281,8 +281,8 @@ extension FrameServer.Shared {
       return fields
     }
     if let error {
-      // Replicas ask again by themselves: that one is not ready yet is no news.
-      let isNews = !(error.isRetryable && request.frame.header.type.isOfReplicas)
+      // Other processes of the cluster ask again by themselves, and say so if nothing comes of it.
+      let isNews = request.peer.hello.role == .client || !error.isRetryable
       log.write(
         isNews ? error.code.level : .debug, "request failed", kind: "\(error.code)", on: loop,
         fields)
@@ -293,14 +293,6 @@ extension FrameServer.Shared {
 }
 
 extension MessageType {
-  /// Whether workers ask it of each other.
-  fileprivate var isOfReplicas: Bool {
-    switch self {
-    case .logPull, .copyOpen, .copyRead, .copyClose: true
-    default: false
-    }
-  }
-
   /// Whether it is answered as soon as that can be done; others wait for something to happen.
   fileprivate var isPrompt: Bool {
     switch self {
