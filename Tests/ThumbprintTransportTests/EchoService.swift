@@ -88,10 +88,10 @@ struct Bench {
 
   func connect(
     _ hello: Hello = Hello(role: .client, program: "test"),
-    limits: TransportLimits = TransportLimits()
+    limits: TransportLimits = TransportLimits(), port: Int? = nil
   ) async throws -> WireConnection {
     try await WireConnection.connect(
-      host: "127.0.0.1", port: server.port, hello: hello, group: group, limits: limits)
+      host: "127.0.0.1", port: port ?? server.port, hello: hello, group: group, limits: limits)
   }
 
   /// A connection that says what it is told, frame or not, and collects what comes back.

@@ -136,6 +136,7 @@ import ThumbprintWire
   @Test func aFloodOfRequestsIsAnsweredBusy() async throws {
     var limits = TransportLimits()
     limits.inFlightCountMax = 3
+    limits.handshakeTimeout = .seconds(60)
     let bench = try await Bench(limits)
     let peer = try await bench.raw()
     var bytes = Frame(asking: Hello(role: .client, program: ""), requestID: 1).encoded()
@@ -143,7 +144,9 @@ import ThumbprintWire
       bytes += Frame(asking: FetchRequest(.hold), requestID: UInt64(id)).encoded()
     }
     await peer.write(bytes)
-    while bench.service.log.withLock({ $0.held.count }) < 3 { await Task.yield() }
+    for _ in 0..<6_000 where bench.service.log.withLock({ $0.held.count }) < 3 {
+      try await Task.sleep(for: .milliseconds(10))
+    }
     for request in bench.service.log.withLock({ $0.held }) {
       request.answer(FetchReply(rows: .empty))
     }
