@@ -11,6 +11,32 @@ import ThumbprintWire
 
 /// Whole clusters of this process against a store of this machine.
 @Suite(.serialized) struct ClusterTests {
+  @Test func anAnswerThatIsTooLargeIsSaidAtOnce() async throws {
+    let cluster = try await LocalCluster(workers: ["a"])
+    let client = try await cluster.client()
+    try await cluster.waitForWorkers(1, client)
+    let remote = try await client.createCollection("c", shardCount: 1, replicationFactor: 1)
+    let name = String(repeating: "n", count: RecordLimits.nameByteCountMax)
+    let count = WireLimits.nearestCountMax
+    for start in stride(from: 0, to: count, by: 4_096) {
+      _ = try await remote.upsert(
+        (start..<start + 4_096).map { number in
+          var feature = FeatureCode()
+          feature[number % FeatureCode.bitCount] = true
+          return Record(
+            id: ItemID(UInt64(number)), name: name, feature: feature, image: ImageCode())
+        })
+    }
+    var search = SearchRequest(collection: remote.id, extent: .nearest(count), wants: .names)
+    search.append(feature: FeatureCode())
+    let error = await #expect(throws: ServiceError.self) { _ = try await remote.search(search) }
+    #expect(error?.code == .tooLarge, "\(String(describing: error))")
+    search.wants = []
+    #expect(try await remote.search(search).distances.count == count)
+    await client.close()
+    try await cluster.end()
+  }
+
   @Test func oneWorkerAnswersAsAStoreDoes() async throws {
     let cluster = try await LocalCluster(workers: ["a"])
     let client = try await cluster.client()

@@ -135,6 +135,7 @@ extension CoordinatorCore {
       switch result {
       case .success(let reply) where reply.answers.count == queryCount:
         core.received(reply, attempt, query, shards)
+      case .failure(let error) where error.code == .tooLarge: core.refused(query, error)
       case .success, .failure: core.failed(attempt)
       }
     }
@@ -156,6 +157,14 @@ extension CoordinatorCore {
   /// Not at once: the router is in the middle of handing out actions.
   private func failed(_ attempt: AttemptID) {
     onLoop { $0.route { $0.attemptFailed(attempt, now: $1) } }()
+  }
+
+  /// Ends a query that every replica would refuse, with what one said.
+  private func refused(_ query: QueryID, _ error: ServiceError) {
+    guard let open = searches.removeValue(forKey: query) else { return }
+    open.request.fail(error)
+    ended(open, .failed)
+    onLoop { $0.route { $0.queryCancelled(query, now: $1) } }()
   }
 
   private func received(
@@ -202,7 +211,12 @@ extension CoordinatorCore {
       collection: open.search.collection, ids: ids, parts: open.search.wants.parts)
     let received = receiver { (core: CoordinatorCore, result: Result<FetchReply, ServiceError>) in
       guard core.attempts.removeValue(forKey: attempt) != nil else { return }
-      guard case .success(let reply) = result else { return core.failed(attempt) }
+      let reply: FetchReply
+      switch result {
+      case .success(let value): reply = value
+      case .failure(let error) where error.code == .tooLarge: return core.refused(query, error)
+      case .failure: return core.failed(attempt)
+      }
       var found: [ItemID: SearchRouting.Content] = [:]
       for row in 0..<reply.rows.rowCount {
         found[reply.rows.id(row)] = .init(rows: reply.rows, row: row)
