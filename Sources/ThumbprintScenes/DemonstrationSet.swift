@@ -9,9 +9,12 @@ public struct DemonstrationSet: Sendable {
   public let objectCount: Int
   /// Of each picture, in pixels.
   public let side: Int
+  /// How much the views of one object differ in pose, light and background, 0 (not at all) to 1.
+  public let variation: Float
 
-  public init(seed: UInt64 = 1, objectCount: Int, side: Int = 128) {
+  public init(seed: UInt64 = 1, objectCount: Int, side: Int = 128, variation: Float = 0.5) {
     self.seed = seed
+    self.variation = variation
     self.objectCount = objectCount
     self.side = side
   }
@@ -31,6 +34,8 @@ public struct DemonstrationSet: Sendable {
     let object = number / Self.viewCount
     return SceneRenderer.picture(
       SceneObject(seed: seed, number: object),
-      SceneView(seed: seed, number: object, view: number % Self.viewCount), side: side)
+      SceneView(
+        seed: seed, number: object, view: number % Self.viewCount, variation: variation),
+      side: side)
   }
 }

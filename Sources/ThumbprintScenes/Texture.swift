@@ -85,6 +85,24 @@ struct Texture: Sendable {
     }
   }
 
+  private init(_ texture: Texture, colors: [Color]) {
+    pattern = texture.pattern
+    self.colors = colors
+    frequency = texture.frequency
+    frame = texture.frame
+    noise = texture.noise
+    glyph = texture.glyph
+  }
+
+  /// The pattern of whichever has the greater share, in colours of both.
+  ///
+  /// - Parameter share: Of this texture, 0 to 1; at 1 it is this texture.
+  func mixed(into other: Texture, share: Float) -> Texture {
+    Texture(
+      share < 0.5 ? other : self,
+      colors: zip(colors, other.colors).map { $1 + share * ($0 - $1) })
+  }
+
   private static func color(hue: Float, saturation: Float, value: Float) -> Color {
     let base = hue - hue.rounded(.down)
     let channels = Vector(base + 1, base + 2 / 3, base + 1 / 3)

@@ -24,7 +24,7 @@ import ThumbprintCommands
   private static func content(_ outcome: Sandbox.Outcome, isJSON: Bool) throws -> String {
     guard isJSON else {
       // The last line tells how long it took.
-      return outcome.output.split(separator: "\n").filter { !$0.contains("compared in full") }
+      return outcome.output.split(separator: "\n").filter { !$0.contains("full comparison") }
         .joined(separator: "\n")
     }
     var document = try outcome.json([String: Any].self)

@@ -11,7 +11,7 @@ struct ScenesCommand: ParsableCommand {
     discussion: """
       Four views of each object, from other sides, in other light and before other
       backgrounds, as PNG files in a folder for each object. The files are a function
-      of seed and side; a greater --objects only adds to them.
+      of seed, side and variation; a greater --objects only adds to them.
 
       Examples:
         thumbprint scenes --out scenes
@@ -27,6 +27,12 @@ struct ScenesCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Rows and columns of each picture, 32 to 1024.", valueName: "count"))
   var side = 128
 
+  @Option(
+    help: ArgumentHelp(
+      "How much the views of an object differ, 0 to 1: in pose, light and background.",
+      valueName: "share"))
+  var variation: Float = 0.5
+
   @Option(help: ArgumentHelp("Seed of all that is random.", valueName: "number"))
   var seed: UInt64 = 1
 
@@ -40,13 +46,17 @@ struct ScenesCommand: ParsableCommand {
     guard (32...1_024).contains(side) else {
       throw ValidationError("--side: \(side) is not in 32...1024")
     }
+    guard (0...1).contains(variation) else {
+      throw ValidationError("--variation: \(variation) is not in 0...1")
+    }
   }
 
   mutating func run() throws {
     guard !FileManager.default.fileExists(atPath: out) else {
       throw CommandError.flag("--out", "'\(out)' is there already")
     }
-    let set = DemonstrationSet(seed: seed, objectCount: objects, side: side)
+    let set = DemonstrationSet(
+      seed: seed, objectCount: objects, side: side, variation: variation)
     let progress = Progress("scenes", total: objects, noun: "objects", quiet: log.quiet)
     let out = out
     // In blocks, so that the progress moves and Ctrl-C is heard.

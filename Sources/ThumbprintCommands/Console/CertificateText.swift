@@ -16,7 +16,7 @@ package enum CertificateText {
       case .recall(let share):
         "recall: at least \(Text.percent(share)) of the true answers among \(rows), on average"
       }
-    return "\(proof); \(Text.grouped(certificate.codesCompared)) compared in full"
+    return "\(proof); \(Text.count(certificate.codesCompared, "full comparison"))"
   }
 
   /// Every field, with what it means.
@@ -29,7 +29,7 @@ package enum CertificateText {
       ("chance of a miss", Text.scientific(certificate.missProbability)),
       ("radius proved", "\(Text.grouped(certificate.radius)) bits: all nearer records are here"),
       ("searched by", arms.isEmpty ? "full scan" : arms.joined(separator: ", ")),
-      ("codes compared in full", Text.grouped(certificate.codesCompared)),
+      ("full comparisons", Text.grouped(certificate.codesCompared)),
       ("sketches read", Text.grouped(certificate.sketchesRead)),
       (
         "hash buckets probed",
