@@ -53,6 +53,42 @@ struct BatchSearch {
   private mutating func searchInTwoPasses() {
     // What was found, for the bound; answers of parts that are not certified yet come again.
     var found = matches
+    let open = probe(&found)
+    let recent = RecentSearch(snapshots)
+    for i in plans.indices where !recent.isEmpty {
+      recent.search(
+        plans[i], scratches[i], found: &found[i], matches: &matches[i],
+        certificate: &certificates[i])
+    }
+    for i in plans.indices { matches[i].lower(bound: found[i].bound) }
+    for (part, undecided) in zip(parts, open) { search(part, queries: undecided) }
+  }
+
+  /// Only what is found at little cost. Nothing is proved: the certificates tell what it took.
+  mutating func runProbe() -> [SearchAnswer] {
+    defer { for scratch in scratches { SearchScratch.give(scratch) } }
+    var found = matches
+    _ = probe(&found, isAlone: true)
+    let recent = RecentSearch(snapshots)
+    for i in plans.indices where !recent.isEmpty {
+      recent.probe(
+        plans[i], scratches[i], found: &found[i], certificate: &certificates[i])
+    }
+    return plans.indices.map { i in
+      var certificate = certificates[i]
+      certificate.missProbability = 1
+      certificate.radius = 0
+      certificate.rowCount = rowCount
+      return SearchAnswer(matches: found[i].sorted(), certificate: certificate)
+    }
+  }
+
+  /// Asks tables and clusters of every part. Returns the queries that each part has to search
+  /// again, under the bound of what was found.
+  ///
+  /// - Parameter isAlone: Whether no search follows here, so that the sketches of a part without
+  ///   tables worth asking are read for a bound.
+  private mutating func probe(_ found: inout [TopMatches], isAlone: Bool = false) -> [[Int]] {
     var open: [[Int]] = []
     for part in parts {
       var undecided: [Int] = []
@@ -60,6 +96,9 @@ struct BatchSearch {
         var search = start(part, query: i, outer: found[i])
         search.isProbe = true
         let isDecided = search.runIndexed()
+        if isAlone, !isDecided, search.certificate.postingsRead == 0, search.probed == nil {
+          search.runSeed()
+        }
         certificates[i].merge(search.certificate)
         if isDecided {
           found[i].merge(search.matches)
@@ -71,14 +110,7 @@ struct BatchSearch {
       }
       open.append(undecided)
     }
-    let recent = RecentSearch(snapshots)
-    for i in plans.indices where !recent.isEmpty {
-      recent.search(
-        plans[i], scratches[i], found: &found[i], matches: &matches[i],
-        certificate: &certificates[i])
-    }
-    for i in plans.indices { matches[i].lower(bound: found[i].bound) }
-    for (part, undecided) in zip(parts, open) { search(part, queries: undecided) }
+    return open
   }
 
   private func start(

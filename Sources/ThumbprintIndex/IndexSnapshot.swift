@@ -106,6 +106,28 @@ public struct IndexSnapshot: Sendable {
     return answers
   }
 
+  /// Finds near rows at little cost: by hash tables and clusters, and among the recent rows.
+  ///
+  /// Nothing is proved, and with neither of them nothing is found. What is found is there, so the
+  /// distance of the k-th is a bound under which the shards of other processes can be searched for
+  /// less: what ``search(batch:in:missProbability:)`` does for the shards that it has in hand.
+  ///
+  /// - Returns: For each query at most the matches that it asks for, in order. The certificates
+  ///   say what it took, and that it may have missed anything.
+  public static func probe(
+    batch queries: [SearchQuery], in snapshots: [IndexSnapshot], missProbability: Double = 1e-9
+  ) -> [SearchAnswer] {
+    defer { withExtendedLifetime(snapshots) {} }
+    var answers: [SearchAnswer] = []
+    answers.reserveCapacity(queries.count)
+    for low in stride(from: 0, to: queries.count, by: BatchSearch.groupSize) {
+      let group = queries[low..<min(queries.count, low + BatchSearch.groupSize)]
+      var batch = BatchSearch(snapshots, Array(group), missProbability: missProbability)
+      answers += batch.runProbe()
+    }
+    return answers
+  }
+
   func prepare(_ query: SearchQuery, _ scratch: SearchScratch) {
     query.feature.withUnsafeBytes {
       permutation.permute($0.baseAddress!, to: scratch.query.base)

@@ -68,7 +68,7 @@ struct RecentSearch {
       let count = pool(plan, scratch)
       certificate.sketchesRead += rowCount
       certificate.codesCompared += count
-      found.lower(bound: bound(ofFirst: count, plan, scratch, found.part()))
+      found.lower(bound: compare(first: count, plan, scratch, found.part()).bound)
       isScanned = true
     }
     scratch.reserveCandidates(SearchScratch.chunkSize)
@@ -94,6 +94,19 @@ struct RecentSearch {
     }
     matches.merge(own)
     found.merge(own)
+  }
+
+  /// Compares the rows nearest by their sketches alone.
+  func probe(
+    _ plan: QueryPlan, _ scratch: SearchScratch, found: inout TopMatches,
+    certificate: inout SearchCertificate
+  ) {
+    permute(plan.query, scratch)
+    let count = pool(plan, scratch)
+    certificate.sketchesRead += rowCount
+    certificate.codesCompared += count
+    certificate.predictedNanoseconds += Double(rowCount) * CostModel.usual.scan32.cache
+    found.merge(compare(first: count, plan, scratch, found.part()))
   }
 
   private func permute(_ query: SearchQuery, _ scratch: SearchScratch) {
@@ -151,10 +164,10 @@ struct RecentSearch {
     return count
   }
 
-  /// Compares the rows of the pool, and gives the bound that follows.
-  private func bound(
-    ofFirst count: Int, _ plan: QueryPlan, _ scratch: SearchScratch, _ matches: TopMatches
-  ) -> Int {
+  /// Compares the rows of the pool, for the bound that follows.
+  private func compare(
+    first count: Int, _ plan: QueryPlan, _ scratch: SearchScratch, _ matches: TopMatches
+  ) -> TopMatches {
     var matches = matches
     let numbers = UnsafeBufferPointer(start: scratch.firsts.base, count: count).sorted()
     var next = 0
@@ -173,7 +186,7 @@ struct RecentSearch {
           id: run.rows.id(ofRow: row))
       }
     }
-    return matches.bound
+    return matches
   }
 
   // MARK: Under a bound

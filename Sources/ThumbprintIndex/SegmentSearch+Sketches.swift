@@ -143,6 +143,7 @@ extension SegmentSearch {
     scratch.partials.base.update(from: scratch.poolPartials.base, count: poolCount)
     verify(count: poolCount, read: 32)
     isBoundTight = matches.isFull
+    if isProbe { probed = matches }
     // The sweep that follows meets these rows again.
     matches = matches.part()
   }

@@ -8,13 +8,15 @@ struct LatencyCommand: AsyncParsableCommand {
 
   @OptionGroup var options: TrialOptions
   @Option(help: "Records, at least 4.") var count = 100_000
-  @Option(help: "Shards, all on one worker.") var shards = 8
+  @Option(help: "Shards.") var shards = 8
+  @Option(help: "Workers that the shards are spread over, 1 or more.") var workers = 1
   @Option(help: "Queries.") var queries = 3_000
 
   func run() async throws {
     try await options.run { seed, scratch in
       try await LatencyTrial(
-        seed: seed, count: count, shardCount: shards, queryCount: queries, scratch: scratch
+        seed: seed, count: count, shardCount: shards, workerCount: workers, queryCount: queries,
+        scratch: scratch
       ).run()
     }
   }

@@ -268,6 +268,46 @@ struct Fixture {
   }
 
   /// Rows that no segment covers are searched too, alone and beside a segment.
+  /// What a probe finds is there, at that distance, and found once; where the index tells anything
+  /// the last match is a bound of the true answer that leaves hardly more than that.
+  @Test(arguments: Fixture.Kind.allCases, IndexProfile.tableCounts)
+  func whatProbesFindIsThere(kind: Fixture.Kind, tables: Int) throws {
+    let fixture = Self.fixtures[kind]!
+    let sealed = try fixture.index(tables: tables).snapshot
+    let recent = IndexSnapshot(
+      segments: [], recent: sealed.segments.flatMap(\.blocks), permutation: sealed.permutation)
+    for (name, snapshot) in [("sealed", sealed), ("recent", recent)] {
+      for metric in SearchMetric.allCases {
+        let queries = fixture.queries.map {
+          SearchQuery(
+            feature: $0, image: fixture.images[1], extent: .nearest(4), metric: metric)
+        }
+        let found = IndexSnapshot.probe(batch: queries, in: [snapshot])
+        let answers = IndexSnapshot.search(batch: queries, in: [snapshot])
+        for (query, (probe, answer)) in zip(queries, zip(found, answers)) {
+          var everything = query
+          everything.extent = .within(metric.distanceMax)
+          let truth = Set(fixture.truth(everything))
+          #expect(probe.matches.count <= 4)
+          #expect(Set(probe.matches).count == probe.matches.count)
+          #expect(truth.isSuperset(of: probe.matches), "\(kind) \(tables) \(name)")
+          #expect(probe.certificate.missProbability == 1 && probe.certificate.radius == 0)
+          guard probe.matches.count == 4 else { continue }
+          var bounded = query
+          bounded.distanceMax = probe.matches[3].distance
+          #expect(
+            IndexSnapshot.search(batch: [bounded], in: [snapshot])[0].matches == answer.matches,
+            "\(kind) \(tables) \(name)")
+        }
+        // Near ones are found: those of a planted group, of which each query has three or four.
+        if kind == .planted, metric == .feature {
+          let whole = zip(found, answers).prefix(10).filter { $0.matches.first == $1.matches.first }
+          #expect(whole.count == 10, "\(tables) \(name)")
+        }
+      }
+    }
+  }
+
   @Test(arguments: Fixture.Kind.allCases) func recentRowsAreSearched(kind: Fixture.Kind) throws {
     var fixture = Self.fixtures[kind]!
     for count in [10, 700, 9000] {

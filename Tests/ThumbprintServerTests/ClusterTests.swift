@@ -4,8 +4,10 @@ import NIOPosix
 import Testing
 import ThumbprintClient
 import ThumbprintCodes
+import ThumbprintIndex
 import ThumbprintServer
 import ThumbprintStorage
+import ThumbprintTestKit
 import ThumbprintTransport
 import ThumbprintWire
 
@@ -33,6 +35,44 @@ import ThumbprintWire
     #expect(error?.code == .tooLarge, "\(String(describing: error))")
     search.wants = []
     #expect(try await remote.search(search).distances.count == count)
+    await client.close()
+    try await cluster.end()
+  }
+
+  /// A worker that holds nothing near a query used to look for its own nearest, at the cost of a
+  /// full scan; and its radius was given as that of the whole answer, which is cut to k.
+  @Test func workersSearchUnderTheBoundOfAll() async throws {
+    let cluster = try await LocalCluster(workers: ["a", "b", "c"])
+    let client = try await cluster.client()
+    try await cluster.waitForWorkers(3, client)
+    let remote = try await client.createCollection("c", shardCount: 6, replicationFactor: 1)
+    var generator = CodeGenerator(seed: 5)
+    let codes = generator.planted(count: 6_000, share: 0.05)
+    for start in stride(from: 0, to: codes.count, by: 2_000) {
+      _ = try await remote.upsert(
+        (start..<start + 2_000).map {
+          Record(id: ItemID(UInt64($0)), feature: codes[$0], image: ImageCode())
+        })
+    }
+    for first in stride(from: 0, to: 400, by: 40) {
+      let feature = generator.flipped(codes[first], share: 0.02)
+      let truth = codes.indices.map {
+        SearchMatch(distance: feature.distance(to: codes[$0]), id: ItemID(UInt64($0)))
+      }.sorted()
+      for k in [1, 3, 4] {
+        var search = SearchRequest(
+          collection: remote.id, extent: .nearest(k), wants: [.certificate])
+        search.append(feature: feature)
+        let reply = try await remote.search(search)
+        #expect(reply.distances.map(Int.init) == truth.prefix(k).map(\.distance))
+        let proof = try #require(reply.answers[0].certificate)
+        #expect(proof.rowCount == 6_000)
+        #expect(proof.codesCompared < 2_000, "k = \(k): \(proof.codesCompared) compared")
+        #expect(
+          Int(proof.radius) <= truth[k].distance,
+          "k = \(k): nothing nearer than \(proof.radius), but for \(truth[k].distance)")
+      }
+    }
     await client.close()
     try await cluster.end()
   }

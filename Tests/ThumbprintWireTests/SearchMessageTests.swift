@@ -41,8 +41,21 @@ import ThumbprintWire
     #expect(empty.problem == "0 queries, not 1 to 1024")
   }
 
+  @Test func eachQueryMayHaveABound() throws {
+    var search = WireSamples.combinedSearch
+    search.bounds = [150, 900]
+    search.isProbe = true
+    try MessageCheck.roundTrip(search)
+    // The lesser one counts.
+    #expect([search.distanceMax(0), search.distanceMax(1)] == [150, 200])
+    search.bounds = [1]
+    #expect(search.problem == "1 bounds of 2 queries")
+    search.bounds = [1, 4609]
+    #expect(search.problem == "a bound is 4609, not 0 to 4608")
+  }
+
   @Test func valuesOutOfBoundsAreMalformed() throws {
-    for (offset, value) in [(20, 2), (21, 2), (22, 3), (23, 32), (49, 1), (24, 0)] {
+    for (offset, value) in [(20, 2), (21, 2), (22, 3), (23, 32), (49, 4), (50, 1), (24, 0)] {
       var bytes = WireSamples.search.encoded()
       bytes[offset] = UInt8(value)
       let error = #expect(throws: ServiceError.self, "\(value) at \(offset)") {

@@ -29,6 +29,8 @@ final class CoordinatorCore {
   var searches: [QueryID: SearchRouting.OpenSearch] = [:]
   var attempts: [AttemptID: OutgoingRequest] = [:]
   var lastQuery = QueryID(0)
+  /// Whether several workers answer searches of a collection, as far as it was asked of this map.
+  var spread: [CollectionID: Bool] = [:]
   /// What workers refused this coordinator with, as it was last logged.
   private var refusals: [WorkerName: String] = [:]
   /// Writes that wait for the answer of a primary.
@@ -216,6 +218,7 @@ final class CoordinatorCore {
   }
 
   private func changed(_ map: ClusterMap) {
+    spread = [:]
     route { $0.mapChanged(map, now: $1) }
     redirectAppends()
     let met = mapWaits.filter { $0.isMet(map) }

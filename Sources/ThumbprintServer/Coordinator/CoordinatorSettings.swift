@@ -15,6 +15,8 @@ public struct CoordinatorSettings: Sendable {
   /// Matches of a query up to which image codes, names and tags are asked for with the search;
   /// above, those of the winners alone are fetched afterwards.
   public var eagerMatchCountMax = 64
+  /// How long the search for a bound may take, before all is searched without some of it.
+  public var probeWait: Duration = .seconds(1)
   /// Ended moves that the status still names.
   public var endedMoveCountMax = 100
   /// What a cluster begins with that is made by this coordinator; later its map says.

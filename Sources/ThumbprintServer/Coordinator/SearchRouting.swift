@@ -27,6 +27,9 @@ enum SearchRouting {
     /// What workers said of shards that they searched.
     var statuses: [Int: ThumbprintWire.ShardStatus] = [:]
     var isEager: Bool
+    var stages: SearchStages
+    /// For each query what its probes took; empty if nobody asked.
+    var probes: Proofs = []
   }
 }
 
@@ -37,31 +40,46 @@ extension CoordinatorCore {
     guard search.shards.isEmpty else {
       throw ServiceError(.invalid, "a coordinator searches all shards")
     }
+    guard !search.isProbe else {
+      throw ServiceError(.invalid, "a coordinator does not probe: it answers searches")
+    }
+    let k: Int? = if case .nearest(let k) = search.extent { k } else { nil }
+    let isEager = k.map { $0 <= settings.eagerMatchCountMax } ?? false
+    let stages = SearchStages(
+      nearest: k, bounds: (0..<search.queryCount).map(search.distanceMax),
+      isSpread: isSpread(search.collection, shardCount: entry.shardCount))
+    begin(
+      SearchRouting.OpenSearch(
+        search: search, request: request, shardCount: entry.shardCount, isEager: isEager,
+        stages: stages))
+  }
+
+  /// Has the router do what comes next for a search.
+  func begin(_ open: SearchRouting.OpenSearch) {
+    let search = open.search
+    lastQuery = QueryID(lastQuery.rawValue + 1)
+    let id = lastQuery
+    searches[id] = open
+    let cancelled = onLoop { core in
+      if let open = core.searches.removeValue(forKey: id) { core.ended(open, .cancelled) }
+      core.route { $0.queryCancelled(id, now: $1) }
+    }
+    open.request.onCancel(cancelled)
     let countMax =
       switch search.extent {
       case .nearest(let k): k
       case .within: WireLimits.matchCountMax
       }
-    let parts = search.wants.parts
-    let isEager: Bool
-    if case .nearest(let k) = search.extent {
-      isEager = k <= settings.eagerMatchCountMax
-    } else {
-      isEager = false
-    }
-    lastQuery = QueryID(lastQuery.rawValue + 1)
-    let id = lastQuery
-    searches[id] = SearchRouting.OpenSearch(
-      search: search, request: request, shardCount: entry.shardCount, isEager: isEager)
-    let cancelled = onLoop { core in
-      if let open = core.searches.removeValue(forKey: id) { core.ended(open, .cancelled) }
-      core.route { $0.queryCancelled(id, now: $1) }
-    }
-    request.onCancel(cancelled)
-    let query = RoutedQuery(
+    var query = RoutedQuery(
       collection: search.collection, queryCount: search.queryCount, matchCountMax: countMax,
-      deadline: deadline(of: request), allowsPartial: search.wants.contains(.partial),
-      wantsContents: !parts.isEmpty && !isEager)
+      deadline: deadline(of: open.request), allowsPartial: search.wants.contains(.partial),
+      wantsContents: !search.wants.parts.isEmpty && !open.isEager)
+    if open.stages.stage == .probe {
+      // A bound is worth no more than it saves: without some shards it is only less tight.
+      query.deadline = min(query.deadline, MonotonicInstant.now.advanced(by: settings.probeWait))
+      query.allowsPartial = true
+      query.wantsContents = false
+    }
     route { $0.queryReceived(id, query, now: $1) }
   }
 
@@ -97,6 +115,7 @@ extension CoordinatorCore {
     case .cancel(let attempt, on: _): attempts.removeValue(forKey: attempt)?.cancel()
     case .answer(let query, let answer):
       if let open = searches.removeValue(forKey: query) {
+        if let next = open.next(after: answer) { return begin(next) }
         open.request.answer(reply(to: open, answer))
         let isPartial = answer.shards.contains {
           if case .missing = $0.state { true } else { false }
@@ -104,7 +123,8 @@ extension CoordinatorCore {
         ended(open, isPartial ? .partial : .complete)
       }
     case .fail(let query, let failure):
-      if let open = searches.removeValue(forKey: query) {
+      if var open = searches.removeValue(forKey: query) {
+        if open.stages.failed() { return begin(open) }
         open.request.fail(error(failure, open))
         ended(open, .failed)
       }
@@ -127,7 +147,9 @@ extension CoordinatorCore {
     search.shards = shards.map(\.number)
     search.missProbability *= Double(shards.count) / Double(max(1, open.shardCount))
     search.wants.remove(.partial)
-    if !open.isEager { search.wants.subtract([.images, .names, .tags]) }
+    search.isProbe = open.stages.stage == .probe
+    if open.stages.stage == .bounded { search.bounds = open.stages.bounds.map(UInt16.init) }
+    if !open.isEager || search.isProbe { search.wants.subtract([.images, .names, .tags]) }
     let queryCount = search.queryCount
     let received = receiver {
       (core: CoordinatorCore, result: Result<ThumbprintWire.SearchReply, ServiceError>) in
@@ -269,10 +291,7 @@ extension CoordinatorCore {
         }
         distances.append(UInt16(match.distance))
       }
-      var proof: WireCertificate?
-      if open.search.wants.contains(.certificate) {
-        proof = answer.certificates.reduce(into: WireCertificate()) { $0.merge($1[index]) }
-      }
+      let proof = open.search.wants.contains(.certificate) ? open.proof(of: index, answer) : nil
       answers.append(.init(matches: first..<distances.count, certificate: proof))
     }
     let statuses = answer.shards.map { shard in
@@ -284,5 +303,52 @@ extension CoordinatorCore {
     }
     return ThumbprintWire.SearchReply(
       answers: answers, shards: statuses, distances: distances, rows: rows.columns())
+  }
+}
+
+extension SearchRouting.OpenSearch {
+  /// What is left to do after an answer of the router; `nil` if it is the answer.
+  func next(
+    after answer: RoutedAnswer<SearchRouting.Proofs, SearchRouting.Content>
+  ) -> SearchRouting.OpenSearch? {
+    var next = self
+    let wasProbe = stages.stage == .probe
+    guard next.stages.ended(answer.matches) else { return nil }
+    next.contents = [:]
+    next.statuses = [:]
+    if wasProbe, let first = answer.certificates.first {
+      next.probes = answer.certificates.dropFirst().reduce(into: first) { sum, proofs in
+        for index in sum.indices { sum[index].merge(proofs[index]) }
+      }
+    }
+    return next
+  }
+
+  /// What was proved about one query, and what it took.
+  func proof(
+    of index: Int, _ answer: RoutedAnswer<SearchRouting.Proofs, SearchRouting.Content>
+  ) -> WireCertificate {
+    var proof = answer.certificates.reduce(into: WireCertificate()) { $0.merge($1[index]) }
+    if index < probes.count { proof.add(costsOf: probes[index]) }
+    // Workers prove their own answers; what was left out of them here limits what is proved.
+    if case .nearest(let k) = search.extent, answer.matches[index].count >= k,
+      let last = answer.matches[index].last
+    {
+      proof.radius = min(proof.radius, UInt64(last.distance))
+    }
+    return proof
+  }
+}
+
+extension CoordinatorCore {
+  /// Whether several workers answer searches of a collection.
+  private func isSpread(_ collection: CollectionID, shardCount: Int) -> Bool {
+    if let known = spread[collection] { return known }
+    var workers: Set<WorkerName> = []
+    for number in 0..<shardCount {
+      workers.formUnion(map.shards[ShardKey(collection: collection, number: number)]?.inSync ?? [])
+    }
+    spread[collection] = shardCount > 1 && workers.count > 1
+    return spread[collection] ?? false
   }
 }

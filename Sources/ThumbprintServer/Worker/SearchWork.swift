@@ -96,11 +96,14 @@ final class SearchWork: Sendable {
     let queries =
       (request.queryCount * part / partCount..<request.queryCount * (part + 1) / partCount)
       .map(query)
-    end(
-      part,
-      .success(
-        IndexSnapshot.search(
-          batch: queries, in: targets.map(\.snapshot), missProbability: request.missProbability)))
+    let snapshots = targets.map(\.snapshot)
+    let answers =
+      request.isProbe
+      ? IndexSnapshot.probe(
+        batch: queries, in: snapshots, missProbability: request.missProbability)
+      : IndexSnapshot.search(
+        batch: queries, in: snapshots, missProbability: request.missProbability)
+    end(part, .success(answers))
   }
 
   private func end(_ part: Int, _ result: Result<[SearchAnswer], ServiceError>) {
@@ -138,7 +141,7 @@ final class SearchWork: Sendable {
       }
     return SearchQuery(
       feature: request.feature(number), image: request.image(number), extent: extent,
-      distanceMax: request.distanceMax, promise: promise,
+      distanceMax: request.distanceMax(number), promise: promise,
       metric: request.metric == .combined ? .combined : .feature)
   }
 

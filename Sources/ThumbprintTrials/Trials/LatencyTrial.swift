@@ -12,6 +12,7 @@ struct LatencyTrial {
   var seed: UInt64
   var count: Int
   var shardCount: Int
+  var workerCount: Int
   var queryCount: Int
   var scratch: Scratch
 
@@ -21,6 +22,8 @@ struct LatencyTrial {
     var ping = Timings()
     var found = 0
     var wrong = 0
+    /// Codes compared in full.
+    var compared = 0
     var checksum = AnswerChecksum()
   }
 
@@ -29,13 +32,14 @@ struct LatencyTrial {
     var report = TrialReport(
       "latency",
       settings: [
-        "seed": "\(seed)", "count": "\(count)", "shards": "\(shardCount)", "workers": "1",
+        "seed": "\(seed)", "count": "\(count)", "shards": "\(shardCount)",
+        "workers": "\(workerCount)",
         "queries": "\(queryCount)",
       ])
     let base = BaseRecords(seed: seed, count: count)
     let dataset = try base.makeDataset(at: scratch.path("dataset"))
     let local = try LocalTwin(dataset, shardCount: shardCount, scratch: scratch)
-    let cluster = try await TrialCluster.start(workers: 1, in: scratch)
+    let cluster = try await TrialCluster.start(workers: workerCount, in: scratch)
     let client = try await cluster.client()
     let collection = try await client.createCollection(
       "trial", shardCount: shardCount, replicationFactor: 1)
@@ -77,6 +81,7 @@ struct LatencyTrial {
       if answer.matches.map(\.id) != expected.map(\.id) || records.contains(where: { $0 == nil }) {
         result.wrong += 1
       }
+      result.compared += reply.answers.reduce(0) { $0 + Int($1.certificate?.codesCompared ?? 0) }
       let ids = Set(expected.map(\.id))
       for row in 0..<reply.rows.rowCount where ids.contains(reply.rows.id(row)) {
         result.found += 1
@@ -106,6 +111,8 @@ struct LatencyTrial {
     report.ask(
       "recall", Figures.number(recall, 4), recall, asked: "1", holds: recall == 1)
     report.askNone("wrong answers", measured.wrong)
+    let compared = Double(measured.compared) / Double(queryCount)
+    report.tell("codes compared in full, a query", Figures.number(compared, 0), compared)
     report.tell("checksum of the answers", measured.checksum.description)
   }
 }

@@ -15,12 +15,14 @@ enum SearchLayout: WireLayout {
   static let recall = WireField("recall", 32, 8)
   static let missProbability = WireField("miss probability", 40, 8)
   static let coderByteCount = WireField("coder byte count", 48, 1)
-  static let zero = WireField("reserved", 49, 7)
+  static let flags = WireField("flags", 49, 1)
+  static let zero = WireField("reserved", 50, 6)
   static let byteCount = 56
   static var fields: [WireField] {
     [
       collectionHigh, collectionLow, queryCount, shardCount, extentKind, metric, promise, wants,
-      bound, distanceMax, recall, missProbability, coderByteCount, zero,
+      bound, distanceMax, recall, missProbability, coderByteCount, flags,
+      zero,
     ]
   }
   static var reserved: [WireField] { [zero] }
@@ -48,8 +50,20 @@ public struct SearchRequest: WireRequest, Hashable {
   public var missProbability = Self.missProbabilityMax
   /// The coder of the queries; `nil` if the sender will not say.
   public var coder: CoderIdentity?
+  /// Whether to look only where near codes are found at little cost. Nothing is proved; what is found
+  /// bounds the search that follows. Workers are asked so; a coordinator is not.
+  public var isProbe = false
+  /// For each query a greatest distance of its own, 0 to ``WireMetric/distanceMax``, which counts
+  /// where it is less than ``distanceMax``; empty for none.
+  public var bounds: [UInt16] = []
   /// One query after another.
   private var codes: [UInt8]
+
+  private struct Flags: OptionSet {
+    var rawValue: UInt8
+    static let probe = Flags(rawValue: 1)
+    static let bounds = Flags(rawValue: 2)
+  }
 
   /// A search without queries yet; ``append(feature:image:)`` adds them.
   ///
@@ -89,6 +103,11 @@ public struct SearchRequest: WireRequest, Hashable {
     }
   }
 
+  /// Nothing farther than this is an answer to a query, `0..<queryCount`.
+  public func distanceMax(_ query: Int) -> Int {
+    bounds.isEmpty ? distanceMax : min(distanceMax, Int(bounds[query]))
+  }
+
   /// The image code of a query; `nil` unless the metric is ``WireMetric/combined``.
   public func image(_ query: Int) -> ImageCode? {
     guard metric == .combined else { return nil }
@@ -116,6 +135,12 @@ public struct SearchRequest: WireRequest, Hashable {
     if !(0...metric.distanceMax).contains(distanceMax) {
       return "the greatest distance is \(distanceMax), not 0 to \(metric.distanceMax)"
     }
+    if !bounds.isEmpty, bounds.count != queryCount {
+      return "\(bounds.count) bounds of \(queryCount) queries"
+    }
+    if let bound = bounds.max(), bound > metric.distanceMax {
+      return "a bound is \(bound), not 0 to \(metric.distanceMax)"
+    }
     if case .recall(let share) = promise, !(share > 0 && share < 1) {
       return "the recall is \(share), not above 0 and below 1"
     }
@@ -135,7 +160,8 @@ public struct SearchRequest: WireRequest, Hashable {
     if let problem { preconditionFailure(problem) }
     let coder = Array((coder?.name ?? "").utf8)
     var writer = WireWriter(
-      capacity: SearchLayout.byteCount + coder.count + 2 * shards.count + codes.count)
+      capacity: SearchLayout.byteCount + coder.count + 2 * shards.count + 2 * bounds.count
+        + codes.count)
     writer.begin(SearchLayout.self)
     writer.set(SearchLayout.collectionHigh, collection.high)
     writer.set(SearchLayout.collectionLow, collection.low)
@@ -160,8 +186,13 @@ public struct SearchRequest: WireRequest, Hashable {
     writer.set(SearchLayout.distanceMax, UInt32(distanceMax))
     writer.set(SearchLayout.missProbability, missProbability.bitPattern)
     writer.set(SearchLayout.coderByteCount, UInt8(coder.count))
+    var flags: Flags = []
+    if isProbe { flags.insert(.probe) }
+    if !bounds.isEmpty { flags.insert(.bounds) }
+    writer.set(SearchLayout.flags, flags.rawValue)
     writer.append(coder)
     for shard in shards { writer.append(UInt16(shard)) }
+    for bound in bounds { writer.append(bound) }
     writer.append(codes)
     return writer.bytes
   }
@@ -184,11 +215,19 @@ public struct SearchRequest: WireRequest, Hashable {
       metric: try reader.get(Layout.metric, as: WireMetric.self),
       wants: try reader.get(Layout.wants, flags: SearchWants.self, known: .all))
     request.missProbability = Double(bitPattern: reader.get(Layout.missProbability))
+    let flags = try reader.get(Layout.flags, flags: Flags.self, known: [.probe, .bounds])
+    request.isProbe = flags.contains(.probe)
     let coderByteCount: UInt8 = reader.get(Layout.coderByteCount)
     request.coder = try reader.identity(coderByteCount, "coder", CoderIdentity.init)
     request.shards.reserveCapacity(shardCount)
     for _ in 0..<shardCount {
       request.shards.append(Int(try reader.next("shard", as: UInt16.self)))
+    }
+    if flags.contains(.bounds) {
+      let bytes = try reader.take(2 * queryCount, "bounds")
+      request.bounds = (0..<queryCount).map {
+        body.littleEndianInteger(at: bytes.lowerBound + 2 * $0, as: UInt16.self)
+      }
     }
     let codes = try reader.take(request.metric.queryByteCount * queryCount, "queries")
     try reader.end()

@@ -70,6 +70,15 @@ public struct WireCertificate: Sendable, Hashable {
     segmentsByScan &+= other.segmentsByScan
   }
 
+  /// Counts the work of a search that only looked for a bound: it proves nothing.
+  public mutating func add(costsOf probe: WireCertificate) {
+    codesCompared += probe.codesCompared
+    sketchesRead += probe.sketchesRead
+    bucketsProbed += probe.bucketsProbed
+    postingsRead += probe.postingsRead
+    predictedNanoseconds += probe.predictedNanoseconds
+  }
+
   func write(to writer: inout WireWriter) {
     typealias Layout = CertificateLayout
     writer.begin(Layout.self)

@@ -65,6 +65,13 @@ enum WireSamples {
     return search
   }
 
+  static var boundedProbe: SearchRequest {
+    var search = combinedSearch
+    search.isProbe = true
+    search.bounds = [150, 4608]
+    return search
+  }
+
   static var searchReply: SearchReply {
     SearchReply(
       answers: [.init(matches: 0..<2)],
@@ -140,6 +147,7 @@ enum WireSamples {
     ("error with an empty hint", ErrorMessage(ServiceError(.busy, "", hint: ""))),
     ("search", search),
     ("combined search", combinedSearch),
+    ("probe under bounds", boundedProbe),
     ("search reply", searchReply),
     ("explained search reply", explainedReply),
     (
