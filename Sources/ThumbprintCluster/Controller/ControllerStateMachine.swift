@@ -25,8 +25,6 @@ public struct ControllerStateMachine: Sendable {
   var handOverSent: [ShardKey: MonotonicInstant] = [:]
   var nextTick: MonotonicInstant
   let began: MonotonicInstant
-  /// Processes of workers that were removed: they may not come back by themselves.
-  var removed: Set<SessionID> = []
 
   /// What is known of a worker beside the map.
   struct WorkerState: Sendable {
@@ -97,7 +95,7 @@ public struct ControllerStateMachine: Sendable {
     if let id = new.clusterID, id != map.clusterID {
       return refuse("worker \(new.name) holds replicas of cluster \(id), this is \(map.clusterID)")
     }
-    guard !removed.contains(new.session) else {
+    guard map.removed[new.name]?.session != new.session else {
       return refuse(
         "worker \(new.name) was removed from the cluster; start it again to have it back")
     }
@@ -127,6 +125,18 @@ public struct ControllerStateMachine: Sendable {
       registrations[new.name] = (new.address, new.capacityByteCount)
     }
     return actions + sendAssignments(now: now) + settle(now: now)
+  }
+
+  /// Whether the map can take a worker, with those that are on their way into it.
+  private func hasRoom(for name: WorkerName) -> Bool {
+    if map.workers[name] != nil || registrations[name] != nil { return true }
+    let newCount = registrations.keys.count { map.workers[$0] == nil }
+    return map.workers.count + newCount < ClusterLimits.workerCountMax
+  }
+
+  /// Whether this life of a worker was let in, and is the one that counts.
+  public func isKnown(_ session: SessionID, of name: WorkerName) -> Bool {
+    workers[name]?.session == session
   }
 
   /// Addresses and capacities that are not in the map yet.
@@ -240,7 +250,7 @@ public struct ControllerStateMachine: Sendable {
     _ done: Storing, now: MonotonicInstant
   ) -> [ControllerAction] {
     for name in map.workers.keys where done.map.workers[name] == nil {
-      if let gone = workers.removeValue(forKey: name) { removed.insert(gone.session) }
+      workers[name] = nil
       registrations[name] = nil
     }
     map = done.map
@@ -298,7 +308,7 @@ public struct ControllerStateMachine: Sendable {
 }
 
 extension ReplicaReport {
-  /// Whether its numbers are such that counting could have reached them.
+  /// Whether its numbers are such that counting could have reached them: sums are made of them.
   var isPlausible: Bool {
     let greatest = max(
       term.rawValue, promisedTerm.rawValue, summary.position.term.rawValue,

@@ -7,7 +7,8 @@ public protocol AdminOperation: Codable, Sendable, Hashable {
 /// What can be asked of a coordinator.
 public enum AdminOperationName: String, CaseIterable, Sendable, Codable {
   case listCollections, createCollection, dropCollection, describeCollection, collectionStats
-  case setReplicas, clusterStatus, rebalance, drain, removeWorker, abortMove, setBandwidth
+  case setReplicas, clusterStatus, rebalance, drain, undrain, removeWorker, abortMove
+  case setBandwidth
 }
 
 /// A body `{"operation": NAME, "arguments": {…}}`.
