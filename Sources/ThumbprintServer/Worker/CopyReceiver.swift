@@ -25,7 +25,7 @@ final class CopyReceiver: Sendable {
 
   private struct State {
     var isStopped = false
-    var bucket: TokenBucket
+    var bucket: TokenBucket<MonotonicInstant>
     /// Counts changes of the rate, so that who waits by the old one notices.
     var rateNumber = 0
   }
