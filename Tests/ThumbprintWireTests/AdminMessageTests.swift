@@ -69,7 +69,7 @@ import ThumbprintWire
     let wrong = error(#"{"operation":"drain","arguments":{"worker":"W 1","isDryRun":true}}"#)
     #expect(wrong?.message.contains("worker") == true)
     #expect(wrong?.message.contains("\n") == false)
-    let deep = String(repeating: "[", count: 100_000)
+    let deep = String(repeating: "[", count: WireLimits.adminByteCountMax)
     #expect(error(deep)?.code == .malformed)
     #expect(error(deep + "[")?.code == .tooLarge)
   }

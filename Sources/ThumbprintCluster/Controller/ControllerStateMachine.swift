@@ -99,8 +99,12 @@ public struct ControllerStateMachine: Sendable {
       return refuse(
         "worker \(new.name) was removed from the cluster; start it again to have it back")
     }
-    guard new.reports.allSatisfy(\.isPlausible) else {
-      return refuse("worker \(new.name) reports a term that no cluster reaches")
+    guard new.capacityByteCount >= 0, new.reports.allSatisfy(\.isPlausible) else {
+      return refuse("worker \(new.name) reports numbers that no worker reaches")
+    }
+    guard hasRoom(for: new.name) else {
+      return refuse(
+        "there are \(ClusterLimits.workerCountMax) workers, as many as a cluster may have")
     }
     if let old = workers[new.name], old.session != new.session, isLive(new.name, now: now),
       old.disconnectedAt == nil, map.workers[new.name]?.address != new.address
@@ -307,14 +311,22 @@ public struct ControllerStateMachine: Sendable {
   }
 }
 
+extension ReplicaSummary {
+  fileprivate var isPlausible: Bool {
+    max(position.term.rawValue, position.sequence.rawValue) < ClusterLimits.numberMax
+      && (0...ClusterLimits.replicaRecordCountMax).contains(recordCount)
+  }
+}
+
 extension ReplicaReport {
   /// Whether its numbers are such that counting could have reached them: sums are made of them.
   var isPlausible: Bool {
-    let greatest = max(
-      term.rawValue, promisedTerm.rawValue, summary.position.term.rawValue,
-      summary.position.sequence.rawValue)
-    return greatest < ClusterLimits.numberMax && summary.recordCount >= 0 && byteCount >= 0
-      && byteCount <= 1 << 60
+    let bytes = 0...ClusterLimits.replicaByteCountMax
+    let isCopyPlausible =
+      copy.map { bytes.contains($0.byteCountDone) && bytes.contains($0.byteCountTotal) } ?? true
+    return max(term.rawValue, promisedTerm.rawValue) < ClusterLimits.numberMax
+      && summary.isPlausible && verified?.isPlausible ?? true && bytes.contains(byteCount)
+      && isCopyPlausible
   }
 
   /// Whether something in it may call for an action that `old` did not.

@@ -71,6 +71,10 @@ public enum ClusterLimits {
   /// The greatest version, term and move number that is taken from anyone, far above what counting
   /// reaches, so that the next one is always a number.
   public static let numberMax: UInt64 = 0x4000_0000_0000_0000
+  /// The most records, and bytes, of one replica that are believed. Sums over all replicas of a
+  /// cluster stay far from the end of `Int`.
+  public static let replicaRecordCountMax = 1 << 40
+  public static let replicaByteCountMax = 1 << 43
 }
 
 /// A worker as the map knows it.

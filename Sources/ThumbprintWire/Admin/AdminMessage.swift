@@ -45,6 +45,12 @@ public struct AdminRequest: WireRequest, Hashable {
   public func encoded() -> [UInt8] { body }
 
   public static func decoded(_ body: [UInt8]) throws(ServiceError) -> AdminRequest {
+    // Read on the thread that answers everyone: so a peer cannot keep it busy for long.
+    guard body.count <= WireLimits.adminByteCountMax else {
+      throw ServiceError(
+        .tooLarge,
+        "an operation of \(body.count) bytes; the most is \(WireLimits.adminByteCountMax)")
+    }
     let name = try JSONBody.operation(body, place: "admin")
     guard let operation = AdminOperationName(rawValue: name) else {
       throw .malformed(
