@@ -33,7 +33,12 @@ public struct RemoteCollection: Sendable {
 
   /// Adds records, in place of those with the same ids; on the disks of all in-sync replicas on
   /// return. Of several records with one id the last counts.
-  public func upsert(_ records: [Record]) async throws(ServiceError) -> WriteCounts {
+  ///
+  /// - Parameter coder: The coder of the codes; `nil` if nobody said. A collection without one takes
+  ///   the first that is named, and refuses codes of another from then on.
+  public func upsert(
+    _ records: [Record], coder: CoderIdentity? = nil
+  ) async throws(ServiceError) -> WriteCounts {
     var parts = [RowColumnsBuilder?](repeating: nil, count: description.shardCount)
     var counts = WriteCounts()
     for record in records {
@@ -44,13 +49,15 @@ public struct RemoteCollection: Sendable {
       parts[shard] = nil
       part.append(record)
       if part.rowCount == Self.rowCountMax || part.byteCount > Self.byteCountMax {
-        counts.add(try await append(.upsert(part.columns()), shard))
+        counts.add(try await append(.upsert(part.columns()), shard, coder: coder))
       } else {
         parts[shard] = part
       }
     }
     for (shard, part) in parts.enumerated() {
-      if let part { counts.add(try await append(.upsert(part.columns()), shard)) }
+      if let part {
+        counts.add(try await append(.upsert(part.columns()), shard, coder: coder))
+      }
     }
     return counts
   }

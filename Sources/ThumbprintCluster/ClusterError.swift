@@ -4,7 +4,7 @@ public struct ClusterError: Error, Sendable, Hashable {
   public struct Code: Sendable, Hashable, CustomStringConvertible {
     /// The kinds, so that a table over them inside this package can be checked for completeness.
     package enum Value: String, CaseIterable, Sendable {
-      case notFound, exists, invalid, conflict, unavailable, busy
+      case notFound, exists, invalid, conflict, unavailable, busy, coderMismatch
     }
     package let value: Value
 
@@ -20,6 +20,8 @@ public struct ClusterError: Error, Sendable, Hashable {
     public static let unavailable = Code(value: .unavailable)
     /// Something else has to end first.
     public static let busy = Code(value: .busy)
+    /// The codes were made by another coder than those of the collection.
+    public static let coderMismatch = Code(value: .coderMismatch)
 
     public var description: String { value.rawValue }
   }

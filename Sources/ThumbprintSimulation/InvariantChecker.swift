@@ -13,6 +13,11 @@ struct InvariantChecker {
   private var acknowledgers: [ShardKey: [Term: Int]] = [:]
   private var version = MapVersion(0)
   private var terms: [ShardKey: Term] = [:]
+  /// Of every collection that ever had one.
+  private var coders: [CollectionID: CoderIdentity] = [:]
+  private var members: Set<WorkerName> = []
+  /// Processes that were removed from the cluster.
+  private var removed: [WorkerName: SessionID] = [:]
   /// Workers whose disks were taken away, and from which shards.
   private var wiped: [Int: Set<ShardKey>] = [:]
 
@@ -77,8 +82,11 @@ struct InvariantChecker {
     }
   }
 
-  /// The map in the store was replaced: versions and terms only grow.
-  mutating func mapStored(_ map: ClusterMap) {
+  /// The map in the store was replaced: versions and terms only grow, a coder stays, and who was
+  /// removed is not there again by itself.
+  ///
+  /// - Parameter session: The life of a worker's process.
+  mutating func mapStored(_ map: ClusterMap, session: (WorkerName) -> SessionID?) {
     if map.version <= version { fail("map version \(map.version) after \(version)") }
     version = map.version
     do {
@@ -86,6 +94,21 @@ struct InvariantChecker {
     } catch {
       fail("stored map: \(error)")
     }
+    for (id, collection) in map.collections {
+      if let old = coders[id], collection.coder != old {
+        fail("codes of '\(old)' were written to \(id), now they are of another coder")
+      }
+      coders[id] = collection.coder
+    }
+    for name in members.subtracting(map.workers.keys) {
+      if let gone = map.removed[name]?.session { removed[name] = gone }
+    }
+    for name in map.workers.keys where !members.contains(name) {
+      if let gone = removed[name], gone == session(name) {
+        fail("\(name) was removed, and is back")
+      }
+    }
+    members = Set(map.workers.keys)
     for (key, shard) in map.shards {
       if let old = terms[key], shard.term < old { fail("term \(shard.term) after \(old)") }
       terms[key] = shard.term
@@ -93,6 +116,13 @@ struct InvariantChecker {
         let isMember = shard.replicas[WorkerName("w\(worker)")!]?.isInSync == true
         if !isMember { wiped[worker]?.remove(key) }
       }
+    }
+  }
+
+  /// Someone was told that codes of a coder may be written.
+  mutating func pinned(_ coder: CoderIdentity, _ collection: CollectionID) {
+    if coders[collection] != coder {
+      fail("codes of '\(coder)' may be written to \(collection), which is of another coder")
     }
   }
 

@@ -11,6 +11,8 @@ final class SimulatedCoordinator {
   /// What operators will ask for at the next occasion.
   var requests: [ControllerRequest] = []
   var lastRequest: UInt64 = 0
+  /// What was asked for and is not answered.
+  var asked: [RequestID: ControllerRequest] = [:]
   /// Routes the queries of clients.
   var router = SimulatedRouter()
 
@@ -30,6 +32,7 @@ extension Simulation {
     coordinator.life += 1
     coordinator.clockOffset = random.milliseconds(0...100_000)
     coordinator.timerAt = nil
+    coordinator.asked = [:]
     coordinator.machine = ControllerStateMachine(map: store, now: coordinatorNow)
     startRouter()
     trace(1, 0, "coordinator starts")
@@ -124,6 +127,7 @@ extension Simulation {
       coordinator.lastRequest += 1
       var generator = SplitMix64(seed: random.next())
       let id = RequestID(coordinator.lastRequest)
+      coordinator.asked[id] = request
       perform(
         coordinator.machine.requested(request, id: id, now: now, random: &generator))
     }
@@ -136,7 +140,7 @@ extension Simulation {
       let other = try? store.applying([.setSettings(store.settings)])
     {
       store = other
-      checker.mapStored(store)
+      noteStored()
     }
     let reply: StoreReply
     if store.version == expected {
@@ -144,7 +148,7 @@ extension Simulation {
       store = map
       for (id, entry) in map.collections { shardCounts[id] = entry.shardCount }
       trace(7, map.version.rawValue, "map \(map.version) is stored")
-      checker.mapStored(map)
+      noteStored()
       for (key, shard) in map.shards.sorted(by: { $0.key < $1.key })
       where old.shards[key] != shard {
         trace(8, shard.term.rawValue, "  \(key.number): \(describe(shard))")
@@ -161,6 +165,12 @@ extension Simulation {
     queue.insert(
       .storeReply(isUnknown ? .unknown : reply, coordinatorLife: life),
       at: time + random.microseconds(100...2_000))
+  }
+
+  private func noteStored() {
+    checker.mapStored(store) { name in
+      workers.first { $0.name == name }?.machine.session
+    }
   }
 
   func describe(_ shard: ShardEntry) -> String {
@@ -194,7 +204,11 @@ extension Simulation {
           .toWorker(worker.index, life: worker.life, message),
           from: SimulatedNetwork.coordinator, to: network.worker(worker.index))
       case .mapChanged(let map): mapChanged(map)
-      case .answer: break
+      case .answer(let id, let answer):
+        let asked = coordinator.asked.removeValue(forKey: id)
+        if case .pinCoder(let collection, let coder) = asked, case .success = answer {
+          checker.pinned(coder, collection)
+        }
       case .notice(let notice): noticed(notice)
       }
     }

@@ -8,6 +8,8 @@ enum EndOfFault {
   case unblock([(from: Int, to: Int)])
   case calmNetwork
   case speedUpDisk(Int)
+  /// A worker that is drained is empty by now, perhaps.
+  case removeDrained(Int)
 }
 
 extension Simulation {
@@ -49,7 +51,7 @@ extension Simulation {
         wake(worker)
       }
     case 82..<84: takeDisk(worker)
-    default: operate(worker)
+    default: operate(worker, index)
     }
     queue.insert(.fault, at: max(nextFault, time + random.milliseconds(50...1_500)))
   }
@@ -117,12 +119,13 @@ extension Simulation {
     nextFault = time + 4_000_000_000
   }
 
-  private func operate(_ worker: SimulatedWorker) {
-    guard let name = store.collections.values.first?.name else { return }
-    switch random.int(0...7) {
+  private func operate(_ worker: SimulatedWorker, _ index: Int) {
+    guard let (id, collection) = store.collections.first else { return }
+    let name = collection.name
+    switch random.int(0...9) {
     case 0: coordinator.requests.append(.rebalance(isDryRun: false))
-    case 1: coordinator.requests.append(.setDraining(worker.name, true))
-    case 2: coordinator.requests.append(.setDraining(worker.name, false))
+    case 1: coordinator.requests.append(.drain(worker.name, isDryRun: false))
+    case 2: coordinator.requests.append(.undrain(worker.name))
     case 3:
       let count = random.int(1...min(3, workers.count))
       coordinator.requests.append(.setReplicationFactor(name: name, count))
@@ -133,9 +136,19 @@ extension Simulation {
     case 5:
       // Another of the same name is made then.
       if random.chance(0.5) { coordinator.requests.append(.dropCollection(name: name)) }
+    case 6:
+      coordinator.requests.append(.drain(worker.name, isDryRun: false))
+      endLater(.removeDrained(index), after: random.milliseconds(300...5_000))
+    case 7:
+      // Two loads at once may name different coders.
+      for coder in Self.coders where random.chance(0.6) {
+        coordinator.requests.append(.pinCoder(id, coder))
+      }
     default: join()
     }
   }
+
+  private static let coders = ["coder-a", "coder-b"].compactMap { CoderIdentity($0) }
 
   /// The primary crashes, or nobody reaches it any more.
   func losePrimary() {
@@ -185,6 +198,8 @@ extension Simulation {
       network.calm()
       calmSince = time
     case .speedUpDisk(let index): workers[index].diskSlowness = 1
+    case .removeDrained(let index):
+      coordinator.requests.append(.removeWorker(workers[index].name))
     }
   }
 
@@ -203,11 +218,17 @@ extension Simulation {
       startWorker(worker)
     }
     startCoordinator()
-    for worker in workers { coordinator.requests.append(.setDraining(worker.name, false)) }
+    for worker in workers { coordinator.requests.append(.undrain(worker.name)) }
     queue.insert(.checkHealed, at: time + 200_000_000)
   }
 
   func checkHealed() {
+    // Who was removed comes back when somebody starts it again.
+    for worker in workers
+    where worker.isUp && store.removed[worker.name]?.session == worker.machine.session {
+      crash(worker)
+      startWorker(worker)
+    }
     guard let problem = unhealed else {
       result.healedAfterMilliseconds = Int(time / 1_000_000) - options.faultMilliseconds
       hasEnded = true

@@ -162,7 +162,13 @@ extension Simulation {
         withReplica(worker, key) {
           $0.machine.handOverRequested(term: term, target: target, now: instant(worker))
         }
-      case .refused(let text): checker.fail("\(worker.name) refused: \(text)")
+      case .refused(let text):
+        guard store.removed[worker.name]?.session == worker.machine.session else {
+          checker.fail("\(worker.name) refused: \(text)")
+          continue
+        }
+        queue.insert(
+          .disconnected(worker.index, life: worker.life, connection: worker.connection), at: time)
       }
     }
     schedule(worker)

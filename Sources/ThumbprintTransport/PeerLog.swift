@@ -4,11 +4,11 @@ import Synchronization
 import ThumbprintWire
 
 /// The lines of a server about its peers: one for each event, as far as ``LineLimiter`` allows.
-final class PeerLog: Sendable {
+package final class PeerLog: Sendable {
   let logger: Logger
   private let limiter: Mutex<LineLimiter>
 
-  init(_ limits: TransportLimits, _ logger: Logger) {
+  package init(_ limits: TransportLimits, _ logger: Logger) {
     self.logger = logger
     limiter = Mutex(
       LineLimiter(
@@ -18,7 +18,7 @@ final class PeerLog: Sendable {
   /// Writes a line, or counts it under its kind. Any thread may call.
   ///
   /// - Parameter loop: Where the line with the counts is written later.
-  func write(
+  package func write(
     _ level: Logger.Level, _ message: Logger.Message, kind: String, on loop: any EventLoop,
     _ metadata: () -> Logger.Metadata
   ) {
@@ -37,7 +37,7 @@ final class PeerLog: Sendable {
   }
 
   /// Writes the line with what was counted, if anything was.
-  func summarise() {
+  package func summarise() {
     let counts = limiter.withLock { $0.summary(now: Self.nanoseconds(.now())) }
     guard !counts.isEmpty else { return }
     let text = counts.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }

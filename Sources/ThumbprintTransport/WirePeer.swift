@@ -71,9 +71,25 @@ public final class WirePeer: Sendable {
     switch next {
     case .send(let connection): connection.start(request)
     case .fail(let error): request.complete(.failure(error))
-    case .connect: connect()
-    case .wait: break
+    case .connect:
+      expireInTime(request)
+      connect()
+    case .wait: expireInTime(request)
     }
+  }
+
+  /// Whether there is no connection, and none is made or waited for.
+  package var isIdle: Bool {
+    state.withLock { state in
+      if case .idle(let until, _, _) = state { until <= .now() } else { false }
+    }
+  }
+
+  /// A connection keeps the time of what was sent on it, and an attempt to make one ends by itself;
+  /// this is for what cannot wait so long.
+  private func expireInTime(_ request: OutgoingRequest) {
+    guard request.deadline < .now() + limits.handshakeTimeout else { return }
+    group.next().scheduleTask(deadline: request.deadline) { [weak request] in request?.expire() }
   }
 
   /// Sends a request and waits for its answer.
@@ -111,7 +127,7 @@ public final class WirePeer: Sendable {
       }
       self.onChange(false)
     }
-    for request in waiting { connection.start(request) }
+    for request in waiting where !request.isComplete { connection.start(request) }
   }
 
   private func failed(_ error: ServiceError) {

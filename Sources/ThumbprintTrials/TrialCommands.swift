@@ -164,8 +164,10 @@ struct PartitionCommand: AsyncParsableCommand {
     discussion: "Needs root, iproute2 and nftables, as Cluster/hosts-lab does.")
 
   @OptionGroup var options: TrialOptions
-  @Option(help: ArgumentHelp("The script of the lab.", valueName: "path"))
-  var lab = "Cluster/hosts-lab"
+  @Option(
+    help: ArgumentHelp(
+      "The script of the lab (default: Cluster/hosts-lab of the sources).", valueName: "path"))
+  var lab: String?
   @Option(help: "Records that are loaded first.") var count = 8_000
   @Option(help: "Shards.") var shards = 4
   @Option(help: "Times that every kind of cut is made.") var rounds = 2
@@ -177,13 +179,13 @@ struct PartitionCommand: AsyncParsableCommand {
       try await options.run { seed, _ in
         try await PartitionTrial(
           seed: seed, count: count, shardCount: shards, roundCount: rounds, cutSeconds: cut,
-          lab: HostsLab(script: lab, folder: inside)
+          lab: try HostsLab(script: lab, folder: inside)
         ).run()
       }
       return
     }
     try await options.run { seed, scratch in
-      let lab = HostsLab(script: lab, folder: scratch.path("lab"))
+      let lab = try HostsLab(script: lab, folder: scratch.path("lab"))
       try lab.up(workers: 3, executables: scratch.executables)
       defer { lab.down() }
       let own = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().path

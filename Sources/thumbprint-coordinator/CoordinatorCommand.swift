@@ -42,6 +42,7 @@ struct CoordinatorCommand: AsyncParsableCommand {
   }
 
   private func serve() async throws {
+    Daemon.prepare()
     let settings = try serving.settings(with: ["listen", "metadata", "model"])
     let listen =
       try settings.value(

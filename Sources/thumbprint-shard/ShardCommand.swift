@@ -49,6 +49,7 @@ struct ShardCommand: AsyncParsableCommand {
   }
 
   private func serve() async throws {
+    Daemon.prepare()
     let settings = try serving.settings(
       with: ["data", "listen", "advertise", "coordinator", "name", "capacity"])
     let folder: String = try settings.required("data", flag: data, expected: "a folder") { $0 }

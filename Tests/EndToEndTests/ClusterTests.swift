@@ -130,6 +130,18 @@ import ThumbprintCommands
     let done = try cluster.succeed("rebalance", "--wait", "--bandwidth", "0", "-q")
     #expect(done.output.contains(" done\n"))
     #expect(try Self.replicas(of: "d", in: cluster) > 0)
+    // Taken back, it is as if it had not been asked for.
+    try cluster.succeed("rebalance", "--bandwidth", "1kB")
+    try cluster.succeed("drain", "b")
+    let undone = try cluster.succeed("drain", "b", "--undo", "--json").json([String: Any].self)
+    #expect(undone["worker"] as? String == "b" && (undone["replicas"] as? Int ?? 0) > 0)
+    let workers = try cluster.succeed("cluster", "workers", "--json").json([[String: Any]].self)
+    #expect(workers.allSatisfy { $0["state"] as? String == "active" })
+    let again = try cluster.succeed("drain", "b", "--undo").output
+    #expect(again.hasPrefix("worker 'b' takes replicas again and has "), "\(again)")
+    #expect(try cluster.run(["drain", "nobody", "--undo"]).status == 64)
+    #expect(try cluster.run(["drain", "b", "--undo", "--wait"]).status == 64)
+    try cluster.succeed("rebalance", "--wait", "--bandwidth", "0", "-q")
     try cluster.succeed("drain", "b", "--wait", "-q")
     #expect(try Self.replicas(of: "b", in: cluster) == 0)
     try cluster.succeed("cluster", "remove", "b")

@@ -24,6 +24,11 @@ import Testing
       sandbox.start(query).outcome(), sandbox.start(query + ["--store", "snap"]).outcome()
     )
     #expect(try Self.matches(a) == Self.matches(b))
+    // A rate changes when it is done, and nothing else.
+    let slow = try sandbox.succeed(
+      "snapshot", "create", "c", "--out", "slow", "--bandwidth", "16MiB", "--json"
+    ).json([String: Any].self)
+    #expect(slow["digest"] as? String == before.digest)
     try sandbox.fail(64, "there is a whole snapshot", "snapshot", "create", "c", "--out", "snap")
     try sandbox.fail(64, "holds '", "snapshot", "create", "c", "--out", "data")
 

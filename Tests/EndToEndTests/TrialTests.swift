@@ -31,6 +31,24 @@ import Testing
     return figures
   }
 
+  /// The story: the script of the lab was looked for below the folder that one happened to be in, and
+  /// where it was not, the trial ended with "hosts-lab up ended with 127".
+  @Test func aLabThatIsNotThereIsNamed() throws {
+    let sandbox = try Sandbox()
+    let process = Process()
+    let errors = sandbox.folder.appending(path: "err")
+    try Data().write(to: errors)
+    process.executableURL = Sandbox.program.deletingLastPathComponent()
+      .appending(path: "thumbprint-trial")
+    process.arguments = ["partition", "--lab", "nowhere/lab", "--dir", sandbox.folder.path]
+    process.standardError = try FileHandle(forWritingTo: errors)
+    try process.run()
+    process.waitUntilExit()
+    let said = String(decoding: try Data(contentsOf: errors), as: UTF8.self)
+    #expect(process.terminationStatus == 1)
+    #expect(said.contains("error: --lab: there is no script 'nowhere/lab'"), "\(said)")
+  }
+
   private func number(_ what: String, _ figures: [[String: Any]]) -> Double? {
     figures.first { ($0["what"] as? String)?.hasPrefix(what) == true }?["number"] as? Double
   }

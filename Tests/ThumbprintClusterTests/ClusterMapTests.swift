@@ -111,7 +111,7 @@ import ThumbprintCodes
     let map = try Maps.map()
     #expect(throws: ClusterError.self) {
       try map.applying([
-        .setWorkerState(Maps.worker(2), .draining), .removeWorker(Maps.worker(0)),
+        .setWorkerState(Maps.worker(2), .draining), .removeWorker(Maps.worker(0), session: nil),
       ])
     }
     #expect(map.workers[Maps.worker(2)]?.state == .active)
@@ -121,6 +121,42 @@ import ThumbprintCodes
     #expect(throws: ClusterError.self) {
       try map.applying([.addReplica(Maps.shard, Maps.worker(1))])
     }
+  }
+
+  @Test func oneCoderForGood() throws {
+    let coders = try ["vgg-2", "other"].map { try #require(CoderIdentity($0)) }
+    let map = try Maps.map().applying([.pinCoder(Maps.collection, coders[0])])
+    #expect(map.collections[Maps.collection]?.coder == coders[0])
+    #expect(try ClusterMap(json: map.json()) == map)
+    _ = try map.applying([.pinCoder(Maps.collection, coders[0])])
+    let error = #expect(throws: ClusterError.self) {
+      try map.applying([.pinCoder(Maps.collection, coders[1])])
+    }
+    #expect(error?.code == .coderMismatch)
+    #expect(
+      error?.message.contains("'other'") == true && error?.message.contains("'vgg-2'") == true)
+  }
+
+  @Test func soManyRemovedWorkersAreRemembered() throws {
+    let count = ClusterLimits.removedWorkerCountMax + 3
+    var map = ClusterMap(clusterID: ClusterID(high: 1, low: 2))
+    for index in 0..<count {
+      map = try map.applying([
+        .registerWorker(Maps.worker(index), address: Maps.address(0), capacityByteCount: 1),
+        .removeWorker(Maps.worker(index), session: SessionID(UInt64(index))),
+      ])
+    }
+    #expect(map.removed.count == ClusterLimits.removedWorkerCountMax)
+    #expect(map.removed[Maps.worker(2)] == nil && map.removed[Maps.worker(3)] != nil)
+    #expect(try ClusterMap(json: map.json()) == map)
+  }
+
+  /// A map that was stored before removed workers were remembered.
+  @Test func anOlderMapIsRead() throws {
+    var text = String(decoding: try Maps.map().json(), as: UTF8.self)
+    text = text.replacing("\"removed\":{},", with: "")
+    #expect(!text.contains("removed"))
+    #expect(try ClusterMap(json: Array(text.utf8)) == Maps.map())
   }
 
   @Test func aMoveGoesThroughItsPhasesOnly() throws {

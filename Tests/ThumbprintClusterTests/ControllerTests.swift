@@ -287,6 +287,104 @@ import ThumbprintCodes
     #expect(error.code == .notFound)
   }
 
+  @Test func aDrainIsTakenBack() throws {
+    var rig = Rig(try Maps.map(workerCount: 4, shardCount: 4, replicas: 2))
+    for index in 0..<4 { rig.register(index) }
+    rig.ask(.drain(Maps.worker(1), isDryRun: false))
+    #expect(rig.store.moves.count == 2)
+    // They have begun to copy.
+    #expect(rig.store.moves.values.allSatisfy { $0.phase == .copying })
+    rig.ask(.undrain(Maps.worker(1)))
+    #expect(rig.answers.last == .success(.undrained(abortedMoveCount: 2)))
+    #expect(rig.store.moves.isEmpty && rig.store.workers[Maps.worker(1)]?.state == .active)
+    #expect(rig.store.shards.values.allSatisfy { $0.inSync.count == 2 && $0.syncing.isEmpty })
+    rig.wait(500)
+    #expect(rig.store.moves.isEmpty, "nothing is drained any more")
+    rig.ask(.undrain(Maps.worker(1)))
+    #expect(rig.answers.last == .success(.undrained(abortedMoveCount: 0)))
+    rig.ask(.undrain(Maps.worker(9)))
+    guard case .failure(let error)? = rig.answers.last else { return }
+    #expect(error.code == .notFound)
+  }
+
+  @Test func theFirstCoderThatIsNamedStays() throws {
+    var rig = Rig(try Maps.map())
+    let coders = try ["vgg-2", "other"].map { try #require(CoderIdentity($0)) }
+    rig.ask(.pinCoder(Maps.collection, coders[0]))
+    let version = rig.store.version
+    rig.ask(.pinCoder(Maps.collection, coders[0]))
+    #expect(rig.store.version == version, "the same coder again changes nothing")
+    rig.ask(.pinCoder(Maps.collection, coders[1]))
+    rig.ask(.pinCoder(CollectionID(high: 0, low: 1), coders[1]))
+    let codes = rig.answers.map { answer -> ClusterError.Code? in
+      if case .failure(let error) = answer { error.code } else { nil }
+    }
+    #expect(codes == [nil, nil, .coderMismatch, .notFound])
+    #expect(rig.store.collections[Maps.collection]?.coder == coders[0])
+  }
+
+  /// The story: which processes were removed was known to the coordinator's process alone. After it
+  /// was started again, a removed worker that still ran came back by itself and was given replicas.
+  @Test func aRemovedProcessStaysOutAfterTheCoordinatorBeganAnew() throws {
+    var rig = Rig(try Maps.map(workerCount: 3, replicas: 2))
+    for index in 0..<3 { rig.register(index) }
+    rig.ask(.drain(Maps.worker(2), isDryRun: false))
+    rig.ask(.removeWorker(Maps.worker(2)))
+    #expect(rig.store.workers[Maps.worker(2)] == nil)
+    var next = Rig(rig.store)
+    next.register(2)
+    guard case .refused(let text)? = next.sent.last?.message else {
+      Issue.record("it is back")
+      return
+    }
+    #expect(text.contains("removed") && next.store.workers[Maps.worker(2)] == nil)
+    let again = WorkerRegistration(
+      name: Maps.worker(2), session: SessionID(77), address: Maps.address(2),
+      capacityByteCount: 1 << 30, clusterID: next.store.clusterID, number: 1, reports: [])
+    next.run(next.machine.workerRegistered(again, now: Maps.moment(0)))
+    #expect(next.store.workers[Maps.worker(2)]?.state == .active)
+  }
+
+  /// The story: numbers of a report were added up as they came, so a worker that claimed a few
+  /// replicas of 2^60 bytes ended the coordinator.
+  @Test(
+    arguments: [
+      { (report: inout ReplicaReport) in report.byteCount = 1 << 60 },
+      { $0.byteCount = -1 },
+      { $0.summary.recordCount = .max },
+      { $0.summary.recordCount = .min },
+      { $0.verified = ReplicaSummary(position: .start, recordCount: .max, digest: RecordDigest()) },
+      { $0.copy = CopyProgress(byteCountDone: .min, byteCountTotal: .max) },
+      { $0.promisedTerm = Term(.max) },
+    ] as [@Sendable (inout ReplicaReport) -> Void])
+  func numbersThatNoWorkerReachesAreNotBelieved(
+    _ change: @Sendable (inout ReplicaReport) -> Void
+  ) throws {
+    var report = Self.report(.follower)
+    change(&report)
+    var rig = Rig(try Maps.map(workerCount: 2, replicas: 2))
+    rig.register(0, [Self.report(.primary)])
+    rig.register(1, [report])
+    #expect(!rig.machine.isLive(Maps.worker(1), now: Maps.moment(rig.now)))
+    rig.register(1, [Self.report(.follower)])
+    rig.beat(1, [report])
+    #expect(rig.machine.lastReport(Maps.shard, Maps.worker(1)) == Self.report(.follower))
+  }
+
+  @Test func aClusterHasOnlySoManyWorkers() throws {
+    var rig = Rig(try Maps.map(workerCount: ClusterLimits.workerCountMax))
+    rig.register(ClusterLimits.workerCountMax)
+    guard case .refused(let text)? = rig.sent.last?.message else {
+      Issue.record("it was let in")
+      return
+    }
+    #expect(text.contains("\(ClusterLimits.workerCountMax)"))
+    let name = Maps.worker(ClusterLimits.workerCountMax)
+    #expect(!rig.machine.isLive(name, now: Maps.moment(rig.now)), "nothing is kept of it")
+    rig.register(7)
+    #expect(rig.machine.isLive(Maps.worker(7), now: Maps.moment(rig.now)))
+  }
+
   @Test func aWorkerThatOpensItsFilesIsNotTakenForLost() throws {
     var rig = Rig(try Maps.map(workerCount: 2, replicas: 2))
     rig.register(0, [Self.report(.primary)])

@@ -1,6 +1,7 @@
 import Testing
 import ThumbprintClient
 import ThumbprintCodes
+import ThumbprintServer
 import ThumbprintStorage
 import ThumbprintWire
 
@@ -39,6 +40,68 @@ import ThumbprintWire
     }
     #expect(nowhere?.code == .notFound)
     await other.close()
+    await client.close()
+    try await cluster.end()
+  }
+
+  /// The story: copies that were asked for at once were all opened, since none counted before it
+  /// was; a client could take all that a worker gives, and its followers got none.
+  @Test func soManyAndNoMoreAlsoWhenAskedForAtOnce() async throws {
+    let cluster = try await LocalCluster(workers: ["a"])
+    let client = try await cluster.client()
+    try await cluster.waitForWorkers(1, client)
+    let collection = try await client.createCollection("c", shardCount: 1, replicationFactor: 1)
+    let open = CopyOpenRequest(
+      shard: ShardKey(collection: collection.id, number: 0), term: Term(0))
+    func openMany(_ client: ClusterClient) async throws -> Int {
+      try await withThrowingTaskGroup(of: Bool.self) { group in
+        for _ in 0..<30 {
+          group.addTask {
+            do {
+              _ = try await client.ask(open)
+              return true
+            } catch let error as ServiceError where error.code == .busy {
+              return false
+            }
+          }
+        }
+        return try await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+      }
+    }
+    var clients = [client]
+    #expect(try await openMany(client) == 8)
+    for expected in [8, 8, 8, 0] {
+      clients.append(try await cluster.client())
+      #expect(try await openMany(clients[clients.count - 1]) == expected)
+    }
+    for client in clients { await client.close() }
+    try await cluster.end()
+  }
+
+  /// A manifest that does not fit into one message, as those of large shards.
+  @Test func aLongManifestComesInParts() async throws {
+    let cluster = try await LocalCluster(workers: ["a", "b"]) { $0.manifestPartByteCount = 100 }
+    let client = try await cluster.client()
+    try await cluster.waitForWorkers(2, client)
+    let collection = try await client.createCollection("c", shardCount: 1, replicationFactor: 1)
+    let records = (0..<50).map {
+      Record(id: ItemID($0), name: "n\($0)", feature: FeatureCode(), image: ImageCode())
+    }
+    _ = try await collection.upsert(records)
+    let shard = ShardKey(collection: collection.id, number: 0)
+    var opened = try await client.ask(CopyOpenRequest(shard: shard, term: Term(0)))
+    #expect(opened.manifest.count == 100 && opened.manifestRestByteCount > 0)
+    var partCount = 1
+    while let next = opened.manifestRead {
+      try opened.add(try await client.ask(next))
+      partCount += 1
+    }
+    #expect(partCount > 3)
+    #expect(try ShardCopyManifest(opened.manifest).meta.recordCount == 50)
+    // A replica reads it likewise.
+    _ = try await client.run(SetReplicas(collection: "c", replicationFactor: 2))
+    try await cluster.waitForReplicas(2, client)
+    #expect(cluster.log.lines("copied").count == 1)
     await client.close()
     try await cluster.end()
   }

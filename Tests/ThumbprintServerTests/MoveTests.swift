@@ -112,6 +112,31 @@ import ThumbprintWire
     try await end(run, replicas: 1)
   }
 
+  @Test func aDrainThatIsTakenBackLeavesAllAsItIs() async throws {
+    // So slow that no copy is there before the drain is taken back.
+    let run = try await begin(
+      ["a", "b", "c"], shardCount: 4, replicas: 2, settings: ClusterSettings(copyByteRate: 4_000))
+    try await run.cluster.waitForReplicas(2, run.client)
+    let name = try #require(WorkerName("b"))
+    let before = held(try await run.client.run(ClusterStatusOperation()), by: "b")
+    _ = try await run.client.run(Drain(worker: name, isDryRun: false))
+    try await run.cluster.wait(for: "a copy", run.client) { status in
+      status.moves.contains { $0.phase == "copying" && ($0.doneByteCount ?? 0) > 0 }
+    }
+    let result = try await run.client.run(Undrain(worker: name))
+    #expect(result == Undrain.Result(abortedMoveCount: before, replicaCount: before))
+    let status = try await run.cluster.wait(for: "peace", run.client) {
+      isSettled($0, replicas: 2)
+    }
+    #expect(held(status, by: "b") == before)
+    #expect(status.workers.allSatisfy { $0.state == "active" })
+    #expect(status.endedMoves.allSatisfy { $0.aborted?.contains("taken back") == true })
+    try await run.cluster.wait(for: "files of given up copies to go", run.client) { _ in
+      (try? files(run, "a").count + files(run, "b").count + files(run, "c").count) == 8
+    }
+    try await end(run, replicas: 2)
+  }
+
   @Test func aDrainedWorkerIsEmptyAndCanBeRemoved() async throws {
     let run = try await begin(["a", "b", "c"], shardCount: 4, replicas: 2)
     try await run.cluster.waitForReplicas(2, run.client)

@@ -1,6 +1,7 @@
 import Glibc
 import Logging
 import NIOCore
+import NIOPosix
 import Synchronization
 import Testing
 import ThumbprintCodes
@@ -117,6 +118,27 @@ import ThumbprintWire
     #expect(connection.failure?.code == .disconnected)
     bench.service.log.withLock { $0.held = [] }
     try await bench.end()
+  }
+
+  /// The story: a request that waited for a connection to a server which accepts and says nothing
+  /// was answered when the attempt was given up, however short its own deadline was.
+  @Test func whoWaitsForAConnectionWaitsNoLongerThanAsked() async throws {
+    let silent = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .bind(host: "127.0.0.1", port: 0).get()
+    var limits = TransportLimits()
+    limits.handshakeTimeout = .hours(1)
+    let peer = WirePeer(
+      host: "127.0.0.1", port: try #require(silent.localAddress?.port),
+      group: MultiThreadedEventLoopGroup.singleton, limits: limits
+    ) { Hello(role: .client, program: "test") }
+    for _ in 0..<2 {
+      let error = await #expect(throws: ServiceError.self) {
+        _ = try await peer.ask(FetchRequest(.echo), timeout: .milliseconds(50))
+      }
+      #expect(error?.code == .deadlineExceeded)
+    }
+    peer.close()
+    try await silent.close()
   }
 
   @Test func nobodyAtTheAddressIsUnavailable() async throws {

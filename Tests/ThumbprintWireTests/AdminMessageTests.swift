@@ -23,6 +23,7 @@ import ThumbprintWire
     try check(ClusterStatusOperation())
     try check(Rebalance(isDryRun: true, byteRate: nil))
     try check(Drain(worker: WireSamples.worker, isDryRun: false))
+    try check(Undrain(worker: WireSamples.worker))
     try check(RemoveWorker(worker: WireSamples.worker))
     try check(AbortMove(move: 12))
     try check(SetBandwidth(byteRate: 1 << 20))
@@ -68,8 +69,20 @@ import ThumbprintWire
     let wrong = error(#"{"operation":"drain","arguments":{"worker":"W 1","isDryRun":true}}"#)
     #expect(wrong?.message.contains("worker") == true)
     #expect(wrong?.message.contains("\n") == false)
-    let deep = String(repeating: "[", count: 100_000)
+    let deep = String(repeating: "[", count: WireLimits.adminByteCountMax)
     #expect(error(deep)?.code == .malformed)
+    #expect(error(deep + "[")?.code == .tooLarge)
+  }
+
+  /// What a coordinator said before it named moves that have ended.
+  @Test func anOlderStatusIsRead() throws {
+    let json =
+      #"{"cluster":"000102030405060708090a0b0c0d0e0f","mapVersion":7,"workers":[],"#
+      + #""collections":[],"shards":[],"moves":[]}"#
+    let status = try AdminReply.decoded(Array(json.utf8)).result(of: ClusterStatusOperation.self)
+    #expect(status.mapVersion == MapVersion(7) && status.endedMoves.isEmpty)
+    let now = AdminReply(status, of: ClusterStatusOperation.self)
+    #expect(try now.result(of: ClusterStatusOperation.self) == status)
   }
 
   /// A later version may say more than this one knows.

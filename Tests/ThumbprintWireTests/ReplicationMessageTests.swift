@@ -18,6 +18,32 @@ import ThumbprintWire
     try MessageCheck.roundTrip(CopyCloseReply())
   }
 
+  @Test func aManifestIsPutTogetherOfItsParts() throws {
+    let manifest = Array(0...99 as ClosedRange<UInt8>)
+    let sent = CopyOpenReply(session: 5, manifest: manifest, partByteCountMax: 40)
+    try MessageCheck.roundTrip(sent)
+    var reply = try CopyOpenReply.decoded(sent.encoded())
+    for count in [50, 10] {
+      let next = try #require(reply.manifestRead)
+      #expect(next.session == 5 && next.item == CopyReadRequest.manifestItem)
+      let start = Int(next.offset)
+      #expect(next.byteCountMax == manifest.count - start)
+      try reply.add(CopyReadReply(bytes: Array(manifest[start..<start + count])))
+    }
+    #expect(reply.manifest == manifest && reply.manifestRead == nil)
+    // Whole manifests have the form that they always had.
+    let whole = CopyOpenReply(session: 5, manifest: manifest).encoded()
+    #expect(whole[12..<16].allSatisfy { $0 == 0 })
+    for bytes in [[], [UInt8](repeating: 0, count: 61)] {
+      var short = sent
+      let error = #expect(throws: ServiceError.self) { try short.add(CopyReadReply(bytes: bytes)) }
+      #expect(error?.code == .malformed)
+    }
+    var long = sent.encoded()
+    for byte in 12..<16 { long[byte] = 0xFF }
+    #expect(throws: ServiceError.self) { try CopyOpenReply.decoded(long) }
+  }
+
   @Test func aPullIsBounded() {
     let bytes = WireSamples.logPull.encoded()
     for (offset, value) in [(18, 2), (19, 0), (19, 64), (23, 0xFF)] {

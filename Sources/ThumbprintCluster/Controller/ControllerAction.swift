@@ -53,13 +53,17 @@ public enum ControllerRequest: Hashable, Sendable {
   case createCollection(CollectionEntry)
   case dropCollection(name: String)
   case setReplicationFactor(name: String, Int)
+  /// Codes of a coder are about to be written to a collection: if that has none yet, it has this
+  /// one from then on. Refused if it has another.
+  case pinCoder(CollectionID, CoderIdentity)
   /// Plans moves, and begins them unless `isDryRun`.
   case rebalance(isDryRun: Bool)
   /// Plans what has to move for a worker to be empty, and begins it unless `isDryRun`. What could
   /// not be planned follows when it can.
   case drain(WorkerName, isDryRun: Bool)
-  /// Moves everything away from a worker, or stops doing so.
-  case setDraining(WorkerName, Bool)
+  /// Lets a worker that is drained take replicas again, and gives up the moves away from it that
+  /// have not come as far as the comparison. What has gone stays where it went.
+  case undrain(WorkerName)
   /// Forgets a worker that has nothing any more.
   case removeWorker(WorkerName)
   case abortMove(MoveID)
@@ -71,4 +75,6 @@ public enum ControllerReply: Hashable, Sendable {
   case done
   case created(CollectionID)
   case plan(RebalancePlan)
+  /// A worker takes replicas again; so many moves were given up.
+  case undrained(abortedMoveCount: Int)
 }

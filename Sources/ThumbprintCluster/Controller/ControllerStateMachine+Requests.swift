@@ -46,14 +46,17 @@ extension ControllerStateMachine {
           [.setWorkerState(name, .draining)] + plan.steps.map { .queueMove($0.move) })
       }
       return .plan(plan)
-    case .setDraining(let name, let isDraining):
-      try draft.require([.setWorkerState(name, isDraining ? .draining : .active)])
+    case .undrain(let name): return try undrain(name, &draft)
+    case .pinCoder(let id, let coder):
+      // Of many writes at once only the first changes anything.
+      guard draft.map.collections[id]?.coder != coder else { break }
+      try draft.require([.pinCoder(id, coder)])
     case .removeWorker(let name):
       guard !isLive(name, now: now) || map.workers[name]?.state == .draining else {
         throw ClusterError(
           .conflict, "worker \(name) is there and takes replicas", hint: "drain it first")
       }
-      try draft.require([.removeWorker(name)])
+      try draft.require([.removeWorker(name, session: workers[name]?.session)])
     case .abortMove(let id):
       guard let move = draft.map.moves[id] else {
         throw ClusterError(.notFound, "there is no move \(id)")
@@ -64,6 +67,24 @@ extension ControllerStateMachine {
       try draft.require([.setSettings(new)])
     }
     return .done
+  }
+
+  /// A move that was compared goes on: to end it there and then would leave a replica too many.
+  private func undrain(
+    _ name: WorkerName, _ draft: inout Draft
+  ) throws(ClusterError) -> ControllerReply {
+    guard let worker = draft.map.workers[name] else {
+      throw ClusterError(.notFound, "there is no worker '\(name)'")
+    }
+    if worker.state != .active { try draft.require([.setWorkerState(name, .active)]) }
+    var count = 0
+    for (id, move) in draft.map.moves.sorted(by: { $0.key < $1.key })
+    where move.source == name && move.reason == .drain && move.phase <= .copying {
+      try draft.abort(id, move)
+      draft.notices.append(.moveAborted(id, move, "the drain of \(name) was taken back"))
+      count += 1
+    }
+    return .undrained(abortedMoveCount: count)
   }
 
   private func collection(

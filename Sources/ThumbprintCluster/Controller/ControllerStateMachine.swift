@@ -25,8 +25,6 @@ public struct ControllerStateMachine: Sendable {
   var handOverSent: [ShardKey: MonotonicInstant] = [:]
   var nextTick: MonotonicInstant
   let began: MonotonicInstant
-  /// Processes of workers that were removed: they may not come back by themselves.
-  var removed: Set<SessionID> = []
 
   /// What is known of a worker beside the map.
   struct WorkerState: Sendable {
@@ -97,12 +95,16 @@ public struct ControllerStateMachine: Sendable {
     if let id = new.clusterID, id != map.clusterID {
       return refuse("worker \(new.name) holds replicas of cluster \(id), this is \(map.clusterID)")
     }
-    guard !removed.contains(new.session) else {
+    guard map.removed[new.name]?.session != new.session else {
       return refuse(
         "worker \(new.name) was removed from the cluster; start it again to have it back")
     }
-    guard new.reports.allSatisfy(\.isPlausible) else {
-      return refuse("worker \(new.name) reports a term that no cluster reaches")
+    guard new.capacityByteCount >= 0, new.reports.allSatisfy(\.isPlausible) else {
+      return refuse("worker \(new.name) reports numbers that no worker reaches")
+    }
+    guard hasRoom(for: new.name) else {
+      return refuse(
+        "there are \(ClusterLimits.workerCountMax) workers, as many as a cluster may have")
     }
     if let old = workers[new.name], old.session != new.session, isLive(new.name, now: now),
       old.disconnectedAt == nil, map.workers[new.name]?.address != new.address
@@ -127,6 +129,18 @@ public struct ControllerStateMachine: Sendable {
       registrations[new.name] = (new.address, new.capacityByteCount)
     }
     return actions + sendAssignments(now: now) + settle(now: now)
+  }
+
+  /// Whether the map can take a worker, with those that are on their way into it.
+  private func hasRoom(for name: WorkerName) -> Bool {
+    if map.workers[name] != nil || registrations[name] != nil { return true }
+    let newCount = registrations.keys.count { map.workers[$0] == nil }
+    return map.workers.count + newCount < ClusterLimits.workerCountMax
+  }
+
+  /// Whether this life of a worker was let in, and is the one that counts.
+  public func isKnown(_ session: SessionID, of name: WorkerName) -> Bool {
+    workers[name]?.session == session
   }
 
   /// Addresses and capacities that are not in the map yet.
@@ -240,7 +254,7 @@ public struct ControllerStateMachine: Sendable {
     _ done: Storing, now: MonotonicInstant
   ) -> [ControllerAction] {
     for name in map.workers.keys where done.map.workers[name] == nil {
-      if let gone = workers.removeValue(forKey: name) { removed.insert(gone.session) }
+      workers[name] = nil
       registrations[name] = nil
     }
     map = done.map
@@ -297,14 +311,22 @@ public struct ControllerStateMachine: Sendable {
   }
 }
 
+extension ReplicaSummary {
+  fileprivate var isPlausible: Bool {
+    max(position.term.rawValue, position.sequence.rawValue) < ClusterLimits.numberMax
+      && (0...ClusterLimits.replicaRecordCountMax).contains(recordCount)
+  }
+}
+
 extension ReplicaReport {
-  /// Whether its numbers are such that counting could have reached them.
+  /// Whether its numbers are such that counting could have reached them: sums are made of them.
   var isPlausible: Bool {
-    let greatest = max(
-      term.rawValue, promisedTerm.rawValue, summary.position.term.rawValue,
-      summary.position.sequence.rawValue)
-    return greatest < ClusterLimits.numberMax && summary.recordCount >= 0 && byteCount >= 0
-      && byteCount <= 1 << 60
+    let bytes = 0...ClusterLimits.replicaByteCountMax
+    let isCopyPlausible =
+      copy.map { bytes.contains($0.byteCountDone) && bytes.contains($0.byteCountTotal) } ?? true
+    return max(term.rawValue, promisedTerm.rawValue) < ClusterLimits.numberMax
+      && summary.isPlausible && verified?.isPlausible ?? true && bytes.contains(byteCount)
+      && isCopyPlausible
   }
 
   /// Whether something in it may call for an action that `old` did not.

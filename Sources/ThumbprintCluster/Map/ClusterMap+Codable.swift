@@ -6,7 +6,7 @@ extension ClusterMap: Codable {
 
   private enum CodingKeys: String, CodingKey {
     case format, version, clusterID, workers, collections, shards, moves, nextMove, dropped
-    case settings
+    case removed, settings
   }
 
   /// Reads a map and validates it as a whole.
@@ -30,6 +30,9 @@ extension ClusterMap: Codable {
     shards = try container.decode([ShardKey: ShardEntry].self, forKey: .shards)
     nextMove = try container.decode(MoveID.self, forKey: .nextMove)
     dropped = try container.decode(Set<CollectionID>.self, forKey: .dropped)
+    // Maps that were stored before workers could be remembered as removed have none.
+    removed =
+      try container.decodeIfPresent([WorkerName: RemovedWorker].self, forKey: .removed) ?? [:]
     for (key, move) in try container.decode([String: MoveEntry].self, forKey: .moves) {
       guard let number = UInt64(key), String(number) == key else {
         throw DecodingError.dataCorruptedError(
@@ -57,6 +60,7 @@ extension ClusterMap: Codable {
     try container.encode(Dictionary(uniqueKeysWithValues: named), forKey: .moves)
     try container.encode(nextMove, forKey: .nextMove)
     try container.encode(dropped.sorted(), forKey: .dropped)
+    try container.encode(removed, forKey: .removed)
     try container.encode(settings, forKey: .settings)
   }
 }

@@ -11,6 +11,8 @@ extension ClusterMap {
     try Self.require(workers.count, 0...ClusterLimits.workerCountMax, "workers")
     try Self.require(collections.count, 0...ClusterLimits.collectionCountMax, "collections")
     try Self.require(shards.count, 0...ClusterLimits.totalShardCountMax, "shards")
+    try Self.require(
+      removed.count, 0...ClusterLimits.removedWorkerCountMax, "workers that were removed")
     for (name, worker) in workers where worker.capacityByteCount < 0 {
       throw ClusterError(.invalid, "worker \(name): capacity of \(worker.capacityByteCount) bytes")
     }

@@ -19,6 +19,8 @@ public struct ClusterMap: Hashable, Sendable {
   public internal(set) var nextMove: MoveID
   /// Collections that were dropped, until no worker holds a piece of them.
   public internal(set) var dropped: Set<CollectionID>
+  /// Workers that were removed, and the process that each was then: it may not come back by itself.
+  public internal(set) var removed: [WorkerName: RemovedWorker]
   public internal(set) var settings: ClusterSettings
 
   /// The map of a cluster that has nothing yet, version 0.
@@ -31,6 +33,7 @@ public struct ClusterMap: Hashable, Sendable {
     self.moves = [:]
     self.nextMove = MoveID(1)
     self.dropped = []
+    self.removed = [:]
     self.settings = settings
   }
 
@@ -56,6 +59,8 @@ public struct ClusterMap: Hashable, Sendable {
 public enum ClusterLimits {
   public static let workerCountMax = 4_096
   public static let collectionCountMax = 4_096
+  /// Removed workers that are remembered; beyond them the oldest is forgotten.
+  public static let removedWorkerCountMax = 4_096
   /// Shards of one collection.
   public static let shardCountMax = 4_096
   /// Shards of all collections.
@@ -66,6 +71,10 @@ public enum ClusterLimits {
   /// The greatest version, term and move number that is taken from anyone, far above what counting
   /// reaches, so that the next one is always a number.
   public static let numberMax: UInt64 = 0x4000_0000_0000_0000
+  /// The most records, and bytes, of one replica that are believed. Sums over all replicas of a
+  /// cluster stay far from the end of `Int`.
+  public static let replicaRecordCountMax = 1 << 40
+  public static let replicaByteCountMax = 1 << 43
 }
 
 /// A worker as the map knows it.
@@ -89,6 +98,14 @@ public struct WorkerEntry: Hashable, Sendable, Codable {
   }
 }
 
+/// A worker that was removed from the cluster.
+public struct RemovedWorker: Hashable, Sendable, Codable {
+  /// The life of its process at that time.
+  public var session: SessionID
+  /// The version of the map with which it went.
+  public var since: MapVersion
+}
+
 /// A collection as the map knows it.
 public struct CollectionEntry: Hashable, Sendable, Codable {
   /// Its name: 1 to 64 bytes of UTF-8 without control characters and slashes.
@@ -99,7 +116,8 @@ public struct CollectionEntry: Hashable, Sendable, Codable {
   public var replicationFactor: Int
   /// Hash tables of each segment.
   public var tableCount: Int
-  /// The coder whose codes it holds, if it was named.
+  /// The coder whose codes it holds: named when it was made, or by the first write that names one;
+  /// never another after that.
   public var coder: CoderIdentity?
   /// Seconds since 1970, as the coordinator's clock had it. For people; nothing depends on it.
   public var createdAt: Int64

@@ -6,8 +6,9 @@ public enum ClusterMapChange: Hashable, Sendable {
   /// A worker came, or came back with another address or capacity.
   case registerWorker(WorkerName, address: WorkerAddress, capacityByteCount: Int)
   case setWorkerState(WorkerName, WorkerEntry.State)
-  /// Forgets a worker that has no replica and no part in a move.
-  case removeWorker(WorkerName)
+  /// Forgets a worker that has no replica and no part in a move. Its process of now, if it is
+  /// known, may not come back by itself.
+  case removeWorker(WorkerName, session: SessionID?)
   /// A new collection, with the replicas of each of its shards, the first of them primary.
   case createCollection(
     CollectionID, CollectionEntry, placement: [[WorkerName]], permutationSeeds: [UInt64])
@@ -15,6 +16,8 @@ public enum ClusterMapChange: Hashable, Sendable {
   /// No worker holds a piece of a dropped collection any more.
   case forgetDropped(CollectionID)
   case setReplicationFactor(CollectionID, Int)
+  /// A collection that was made without a coder takes one, once and for all.
+  case pinCoder(CollectionID, CoderIdentity)
   case setSettings(ClusterSettings)
 
   /// The primary of `term` has said that its replica exists: writes may begin.
@@ -69,7 +72,7 @@ extension ClusterMap {
     case .setWorkerState(let name, let state):
       try requireWorker(name)
       workers[name]?.state = state
-    case .removeWorker(let name): try removeWorker(name)
+    case .removeWorker(let name, let session): try removeWorker(name, session)
     case .createCollection(let id, let entry, let placement, let seeds):
       try createCollection(id, entry, placement: placement, permutationSeeds: seeds)
     case .dropCollection(let id): try dropCollection(id)
@@ -79,6 +82,7 @@ extension ClusterMap {
       entry.replicationFactor = count
       try entry.validate()
       collections[id] = entry
+    case .pinCoder(let id, let coder): try pinCoder(id, coder)
     case .setSettings(let new):
       try new.validate()
       settings = new
@@ -108,7 +112,9 @@ extension ClusterMap {
       address: address, capacityByteCount: capacityByteCount, state: state)
   }
 
-  private mutating func removeWorker(_ name: WorkerName) throws(ClusterError) {
+  private mutating func removeWorker(
+    _ name: WorkerName, _ session: SessionID?
+  ) throws(ClusterError) {
     try requireWorker(name)
     let held = shards.count { $0.value.replicas[name] != nil }
     guard held == 0 else {
@@ -119,6 +125,28 @@ extension ClusterMap {
       throw ClusterError(.busy, "worker \(name) still has a part in move \(move.key)")
     }
     workers[name] = nil
+    guard let session else { return }
+    removed[name] = RemovedWorker(session: session, since: version)
+    while removed.count > ClusterLimits.removedWorkerCountMax,
+      let oldest = removed.min(by: { ($0.value.since, $0.key) < ($1.value.since, $1.key) })
+    {
+      removed[oldest.key] = nil
+    }
+  }
+
+  private mutating func pinCoder(
+    _ id: CollectionID, _ coder: CoderIdentity
+  ) throws(ClusterError) {
+    var entry = try requireCollection(id)
+    guard entry.coder == nil || entry.coder == coder else {
+      throw ClusterError(
+        .coderMismatch,
+        "the codes are of coder '\(coder)', those of collection '\(entry.name)' of "
+          + "'\(entry.coder?.name ?? "")'",
+        hint: "codes of two coders cannot be compared: use another collection")
+    }
+    entry.coder = coder
+    collections[id] = entry
   }
 
   private mutating func createCollection(

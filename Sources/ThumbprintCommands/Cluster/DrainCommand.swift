@@ -7,11 +7,14 @@ struct DrainCommand: ParsableCommand {
     commandName: "drain",
     abstract: "Move everything off a worker, and nothing to it any more.",
     discussion: """
-      When it holds nothing, 'cluster remove' forgets it.
+      When it holds nothing, 'cluster remove' forgets it. --undo takes a drain back,
+      at any time: copies that are still being made are given up, the worker takes
+      replicas again, and 'rebalance' brings some back.
 
       Examples:
         thumbprint drain w2 --dry-run --coordinator 127.0.0.1:7700
         thumbprint drain w2 --wait
+        thumbprint drain w2 --undo
       """)
 
   @Argument(help: ArgumentHelp("Name of the worker.", valueName: "worker"))
@@ -23,14 +26,21 @@ struct DrainCommand: ParsableCommand {
   @Flag(help: "Wait until the worker holds nothing.")
   var wait = false
 
+  @Flag(help: "Take a drain back: the worker keeps what it has, and takes replicas again.")
+  var undo = false
+
   @OptionGroup var cluster: CoordinatorOptions
   @OptionGroup var output: OutputOptions
 
   mutating func validate() throws {
     if dryRun, wait { throw ValidationError("--wait: a dry run moves nothing") }
+    if undo, dryRun || wait {
+      throw ValidationError("--undo: goes with neither --dry-run nor --wait")
+    }
   }
 
   mutating func run() throws {
+    if undo { return try takeBack() }
     try cluster.with { session in
       let plan = try session.run(Drain(worker: worker.name, isDryRun: dryRun))
       let report = PlanReport(plan, isDryRun: dryRun)
@@ -45,6 +55,13 @@ struct DrainCommand: ParsableCommand {
       }
       if output.json { try Console.write(json: report) }
     }
+  }
+
+  private func takeBack() throws {
+    let result = try cluster.with { try $0.run(Undrain(worker: worker.name)) }
+    let report = UndrainReport(worker.name, result)
+    if output.json { return try Console.write(json: report) }
+    try Console.write(report.text)
   }
 
   /// How long nothing may move while there is something left to be moved.
@@ -75,6 +92,25 @@ struct DrainCommand: ParsableCommand {
       }
       return false
     }
+  }
+}
+
+/// What became of a drain that was taken back, as `--json` shows it.
+package struct UndrainReport: Encodable {
+  var worker: String
+  var abortedMoves: Int
+  var replicas: Int
+
+  package init(_ worker: WorkerName, _ result: Undrain.Result) {
+    self.worker = worker.text
+    abortedMoves = result.abortedMoveCount
+    replicas = result.replicaCount
+  }
+
+  package var text: String {
+    var text = "worker '\(worker)' takes replicas again and has \(Text.count(replicas, "replica"))"
+    if abortedMoves > 0 { text += "; \(Text.count(abortedMoves, "move")) given up" }
+    return text + "\n"
   }
 }
 

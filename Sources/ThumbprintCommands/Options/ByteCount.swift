@@ -4,6 +4,10 @@ import ArgumentParser
 package struct ByteCount: ExpressibleByArgument, Sendable, Hashable {
   package var count: Int
 
+  package init(count: Int) { self.count = count }
+
+  package var defaultValueDescription: String { String(count) }
+
   private static let units: [(name: String, count: Int)] = [
     ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40), ("kB", 1_000),
     ("KB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000), ("B", 1),

@@ -41,7 +41,9 @@ struct ClusterShardReader: ShardCopyReader {
 
   init(_ session: ClusterSession, _ shard: ShardKey) throws {
     self.session = session
-    opened = try session.ask(CopyOpenRequest(shard: shard, term: Term(0)))
+    var opened = try session.ask(CopyOpenRequest(shard: shard, term: Term(0)))
+    while let next = opened.manifestRead { try opened.add(try session.ask(next)) }
+    self.opened = opened
   }
 
   func read(_ parts: [CopyPart]) throws -> [[UInt8]] {

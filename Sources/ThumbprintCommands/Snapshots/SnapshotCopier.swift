@@ -13,13 +13,15 @@ struct SnapshotCopier {
 
   /// Of the shards that are whole, for the progress.
   private var byteCount = 0
+  private var bucket: TokenBucket<ContinuousClock.Instant>
 
-  /// Bytes asked for at once, and how many such parts are under way together.
-  private static let partByteCount = 1 << 20
+  /// The most bytes asked for at once, and how many such parts are under way together.
+  private static let partByteCountMax = 1 << 20
   private static let partCount = 4
 
+  /// - Parameter byteRate: The most bytes a second; 0 for no bound.
   init(
-    folder: SnapshotFolder, shardCount: Int, patience: Double, progress: Progress,
+    folder: SnapshotFolder, shardCount: Int, byteRate: Int, patience: Double, progress: Progress,
     open: @escaping (Int) throws -> any ShardCopyReader
   ) {
     self.folder = folder
@@ -27,6 +29,7 @@ struct SnapshotCopier {
     self.patience = patience
     self.progress = progress
     self.open = open
+    bucket = TokenBucket(byteRate: byteRate, now: .now)
   }
 
   /// Copies what is not there yet.
@@ -59,12 +62,13 @@ struct SnapshotCopier {
     let items = try target.begin(reader.manifest)
     var parts: [CopyPart] = []
     show(shard, target)
+    let partByteCount = partByteCount
     for item in items {
-      for offset in stride(from: 0, to: item.byteCount, by: Self.partByteCount) {
+      for offset in stride(from: 0, to: item.byteCount, by: partByteCount) {
         parts.append(
           CopyPart(
             item: item.index, offset: offset,
-            byteCount: min(Self.partByteCount, item.byteCount - offset)))
+            byteCount: min(partByteCount, item.byteCount - offset)))
         if parts.count == Self.partCount { try take(&parts, reader, target, shard) }
       }
     }
@@ -74,10 +78,29 @@ struct SnapshotCopier {
     _ = try target.finish()
   }
 
-  private func take(
+  /// Small parts where the rate is small, so that bytes flow evenly.
+  private var partByteCount: Int {
+    let rate = bucket.byteRate
+    guard rate > 0 else { return Self.partByteCountMax }
+    return min(Self.partByteCountMax, max(4 << 10, rate / (4 * Self.partCount)))
+  }
+
+  /// Waits until the rate allows more, or the user wants to stop.
+  private mutating func waitUntilFree(_ byteCount: Int) {
+    while !Interrupt.isRequested {
+      let now = ContinuousClock.now
+      let left = now.duration(to: bucket.nextMoment(now: now)) / .seconds(1)
+      if left <= 0 { break }
+      Interrupt.sleep(min(left, 0.2))
+    }
+    bucket.take(byteCount, now: .now)
+  }
+
+  private mutating func take(
     _ parts: inout [CopyPart], _ reader: any ShardCopyReader, _ target: ShardCopyTarget,
     _ shard: Int
   ) throws {
+    waitUntilFree(parts.reduce(0) { $0 + $1.byteCount })
     if Interrupt.isRequested {
       try target.flush()
       try checkInterrupt(shard)

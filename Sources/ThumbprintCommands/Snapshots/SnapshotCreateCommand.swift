@@ -24,6 +24,7 @@ struct SnapshotCreateCommand: ParsableCommand {
       Examples:
         thumbprint snapshot create photos --coordinator 127.0.0.1:7700 --out monday
         thumbprint snapshot create photos --store pictures --out monday
+        thumbprint snapshot create photos --out monday --bandwidth 50MiB
       """)
 
   @Argument(help: "Name of the collection.")
@@ -33,6 +34,12 @@ struct SnapshotCreateCommand: ParsableCommand {
     help: ArgumentHelp("Folder to make, or to go on with.", valueName: "dir"),
     completion: .directory)
   var out: String
+
+  @Option(
+    help: ArgumentHelp(
+      "The most bytes a second that are read, for instance 50MiB; 0 for no bound.",
+      valueName: "bytes"))
+  var bandwidth = ByteCount(count: 0)
 
   @OptionGroup var place: PlaceOptions
   @OptionGroup var output: OutputOptions
@@ -73,8 +80,8 @@ struct SnapshotCreateCommand: ParsableCommand {
     let progress = Progress("snapshot", total: 0, noun: "bytes", quiet: output.log.quiet)
     defer { progress.finish() }
     var copier = SnapshotCopier(
-      folder: folder, shardCount: source.shardCount, patience: Double(place.cluster.timeout),
-      progress: progress, open: open)
+      folder: folder, shardCount: source.shardCount, byteRate: bandwidth.count,
+      patience: Double(place.cluster.timeout), progress: progress, open: open)
     try copier.run()
     return try folder.finish(createdBy: "thumbprint \(ThumbprintVersion.number)")
   }

@@ -29,6 +29,7 @@ extension CoordinatorCore {
       request.answer(AdminReply(status(), of: ClusterStatusOperation.self))
     case .rebalance: try rebalance(try admin.arguments(), request)
     case .drain: drain(try admin.arguments(), request)
+    case .undrain: undrain(try admin.arguments(), request)
     case .removeWorker:
       change(
         .removeWorker(try admin.arguments(as: RemoveWorker.self).worker), RemoveWorker.self,
@@ -199,6 +200,20 @@ extension CoordinatorCore {
             MovePlan(steps: plan.steps.map { step($0.move, $0.byteCount, $0.why) }, notes: notes),
             of: Drain.self))
       case .success: request.fail(ServiceError(.internalError, "no plan was made"))
+      case .failure(let error): request.fail(ServiceError(error))
+      }
+    }
+  }
+
+  private func undrain(_ undrain: Undrain, _ request: ServerRequest) {
+    self.request(.undrain(undrain.worker)) { [self] result in
+      switch result {
+      case .success(.undrained(let count)):
+        let held = map.shards.values.count { $0.replicas[undrain.worker] != nil }
+        request.answer(
+          AdminReply(
+            Undrain.Result(abortedMoveCount: count, replicaCount: held), of: Undrain.self))
+      case .success: request.fail(ServiceError(.internalError, "the drain was not taken back"))
       case .failure(let error): request.fail(ServiceError(error))
       }
     }

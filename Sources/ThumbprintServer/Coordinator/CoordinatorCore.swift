@@ -13,6 +13,8 @@ final class CoordinatorCore {
   let loop: any EventLoop
   let settings: CoordinatorSettings
   let logger: Logger
+  /// For what peers can make happen as often as they like.
+  private let peerLog: PeerLog
   let network: WirePeerNetwork
   let metrics: CoordinatorMetrics
   /// `nil` once it has stopped: another coordinator may use it then.
@@ -60,6 +62,7 @@ final class CoordinatorCore {
     self.loop = loop
     self.network = network
     self.logger = logger
+    peerLog = PeerLog(TransportLimits(), logger)
     controller = ControllerStateMachine(map: map, settings: settings.controller, now: .now)
     router = SearchRouting.Machine(settings: settings.router)
   }
@@ -82,6 +85,7 @@ final class CoordinatorCore {
     routerTimer?.timer.cancel()
     sessions.stop()
     network.close()
+    peerLog.summarise()
     store = nil
   }
 
@@ -120,9 +124,12 @@ final class CoordinatorCore {
     return { value in loop.execute { body(bound.value, value) } }
   }
 
-  func after(_ time: Duration, _ body: @escaping @Sendable (CoordinatorCore) -> Void) {
+  @discardableResult
+  func after(
+    _ time: Duration, _ body: @escaping @Sendable (CoordinatorCore) -> Void
+  ) -> Scheduled<Void> {
     let bound = NIOLoopBound(self, eventLoop: loop)
-    loop.scheduleTask(in: time.timeAmount) { body(bound.value) }
+    return loop.scheduleTask(in: time.timeAmount) { body(bound.value) }
   }
 
   // MARK: The controller
@@ -239,11 +246,13 @@ final class CoordinatorCore {
   private func note(_ notice: ControllerNotice) {
     switch notice {
     case .workerJoined(let name):
-      logger.info("worker joined", metadata: ["worker": "\(name)"])
+      peerLog.write(.info, "worker joined", kind: "again", on: loop) { ["worker": "\(name)"] }
     case .workerLost(let name):
-      logger.warning("worker lost", metadata: ["worker": "\(name)"])
+      peerLog.write(.warning, "worker lost", kind: "again", on: loop) { ["worker": "\(name)"] }
     case .workerRefused(let name, let why):
-      logger.warning("worker refused", metadata: ["worker": "\(name)", "why": "\(why)"])
+      peerLog.write(.warning, "worker refused", kind: "again", on: loop) {
+        ["worker": "\(name)", "why": "\(why)"]
+      }
     case .failedOver(let shard, let term, let primary, let inSync):
       logger.notice(
         "shard has a new primary",

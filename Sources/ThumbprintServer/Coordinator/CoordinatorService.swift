@@ -134,17 +134,19 @@ extension CoordinatorCore {
       sessions.registered(connection, name, registration.session)
       control { $0.workerRegistered(registration, now: $1) }
       // The first query need not wait for a connection, nor for the end of a pause after one that
-      // failed while the worker was down.
-      network.forgetFailures(of: registration.address)
-      reach(name, at: registration.address)
+      // failed while the worker was down. Who was not let in is not called.
+      if controller.isKnown(registration.session, of: name) {
+        network.forgetFailures(of: registration.address)
+        reach(name, at: registration.address)
+      }
       request.answer(ControlReply(NoResult()))
     case .heartbeat:
       let heartbeat: WorkerHeartbeat = try message.arguments()
       control { $0.heartbeatReceived(heartbeat, from: name, now: $1) }
       request.answer(ControlReply(NoResult()))
     case .orders:
-      sessions.poll(connection, request)
-      after(settings.ordersWait) { $0.sessions.pollEnded(connection, request) }
+      let end = after(settings.ordersWait) { $0.sessions.pollEnded(connection, request) }
+      sessions.poll(connection, WorkerSessions.Poll(request: request, end: end))
     case nil:
       throw ServiceError(
         .unknownMessage, "a coordinator does not answer '\(message.operation.prefix(64))'")

@@ -13,13 +13,34 @@ struct CopyRelay {
     var connection: UInt64
   }
 
-  /// The most copies that one connection may have open: a worker keeps some more, for its followers.
+  /// The most copies that one connection may have open.
   static let countMax = 8
+  /// The most copies that all clients may have open at one worker: it keeps more, for followers.
+  static let workerCountMax = 32
 
   private var sessions: [UInt64: Session] = [:]
+  /// Those that a worker was asked to open and that it has not answered.
+  private var opening: [Session] = []
 
-  func count(of connection: UInt64) -> Int {
-    sessions.values.count { $0.connection == connection }
+  /// Notes that a copy is about to be opened; then comes ``ended(opening:for:)``.
+  ///
+  /// - Throws: `busy`.
+  mutating func begin(
+    at worker: WorkerAddress, for connection: UInt64
+  ) throws(ServiceError) {
+    let all = Array(sessions.values) + opening
+    guard all.count(where: { $0.connection == connection }) < Self.countMax else {
+      throw ServiceError(.busy, "\(Self.countMax) copies are open on this connection")
+    }
+    guard all.count(where: { $0.worker == worker }) < Self.workerCountMax else {
+      throw ServiceError(.busy, "\(Self.workerCountMax) copies are read by clients from \(worker)")
+    }
+    opening.append(Session(worker: worker, connection: connection))
+  }
+
+  mutating func ended(opening worker: WorkerAddress, for connection: UInt64) {
+    let index = opening.firstIndex { $0.worker == worker && $0.connection == connection }
+    if let index { opening.remove(at: index) }
   }
 
   mutating func opened(_ session: UInt64, at worker: WorkerAddress, for connection: UInt64) {
@@ -49,11 +70,10 @@ extension CoordinatorCore {
       throw ServiceError(.notFound, "there is no shard \(open.shard)")
     }
     let connection = request.peer.connection
-    guard copies.count(of: connection) < CopyRelay.countMax else {
-      throw ServiceError(.busy, "\(CopyRelay.countMax) copies are open on this connection")
-    }
+    try copies.begin(at: address, for: connection)
     let received = receiver {
       (core: CoordinatorCore, result: Result<CopyOpenReply, ServiceError>) in
+      core.copies.ended(opening: address, for: connection)
       do throws(ServiceError) {
         let reply = try result.get()
         if request.isCancelled {
@@ -93,19 +113,21 @@ extension CoordinatorCore {
       throw ServiceError(.notFound, "there is no copy \(session) here; begin another")
     }
     let frame = request.frame
+    let received = receiver { (core: CoordinatorCore, result: Result<Frame, ServiceError>) in
+      do throws(ServiceError) {
+        let answer = try result.get()
+        if answer.header.type == .error { throw try ErrorMessage.decoded(answer.body).error }
+        request.answer(type: answer.header.type, body: answer.body)
+      } catch {
+        // The worker has let go of it: so it does not count any more.
+        if error.code == .notFound { core.copies.closed(session) }
+        request.fail(error)
+      }
+    }
     network.start(
       OutgoingRequest(
         type: frame.header.type, body: frame.body, traceID: frame.header.traceID,
-        timeout: timeLeft(request)
-      ) { result in
-        do throws(ServiceError) {
-          let answer = try result.get()
-          if answer.header.type == .error { throw try ErrorMessage.decoded(answer.body).error }
-          request.answer(type: answer.header.type, body: answer.body)
-        } catch {
-          request.fail(error)
-        }
-      }, to: worker)
+        timeout: timeLeft(request), completion: received), to: worker)
   }
 
   private func closeCopy(_ session: UInt64, at worker: WorkerAddress) {

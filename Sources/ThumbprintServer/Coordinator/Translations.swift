@@ -14,6 +14,7 @@ extension ServiceError {
       case .conflict: .conflict
       case .unavailable: .unavailable
       case .busy: .busy
+      case .coderMismatch: .coderMismatch
       }
     self.init(code, error.message, hint: error.hint)
   }

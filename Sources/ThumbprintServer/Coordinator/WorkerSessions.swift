@@ -1,3 +1,4 @@
+import NIOCore
 import ThumbprintCluster
 import ThumbprintCodes
 import ThumbprintTransport
@@ -11,7 +12,19 @@ struct WorkerSessions {
     var id: SessionID
     var orders: [ControllerMessage] = []
     /// The question of the worker for orders.
-    var poll: ServerRequest?
+    var poll: Poll?
+  }
+
+  /// A question for orders, until there are some or the wait is over.
+  struct Poll {
+    var request: ServerRequest
+    var end: Scheduled<Void>
+
+    /// Answers; nothing of it is left then, however often a worker asks.
+    func answer(_ orders: [ControllerMessage]) {
+      end.cancel()
+      request.answer(ControlReply(orders))
+    }
   }
 
   /// By ``Peer/connection``.
@@ -39,20 +52,21 @@ struct WorkerSessions {
   }
 
   /// A worker waits for orders; it has one question at a time.
-  mutating func poll(_ connection: UInt64, _ request: ServerRequest) {
+  mutating func poll(_ connection: UInt64, _ poll: Poll) {
     guard sessions[connection] != nil else {
-      return request.fail(ServiceError(.refused, "a worker has to register first"))
+      poll.end.cancel()
+      return poll.request.fail(ServiceError(.refused, "a worker has to register first"))
     }
-    sessions[connection]?.poll?.answer(ControlReply([ControllerMessage]()))
-    sessions[connection]?.poll = request
+    sessions[connection]?.poll?.answer([])
+    sessions[connection]?.poll = poll
     deliver(connection)
   }
 
   /// The wait of this question is over.
   mutating func pollEnded(_ connection: UInt64, _ request: ServerRequest) {
-    guard let poll = sessions[connection]?.poll, poll === request else { return }
+    guard let poll = sessions[connection]?.poll, poll.request === request else { return }
     sessions[connection]?.poll = nil
-    request.answer(ControlReply([ControllerMessage]()))
+    poll.answer([])
   }
 
   private mutating func deliver(_ connection: UInt64) {
@@ -60,15 +74,16 @@ struct WorkerSessions {
     else { return }
     sessions[connection]?.poll = nil
     sessions[connection]?.orders = []
-    poll.answer(ControlReply(session.orders))
+    poll.answer(session.orders)
   }
 
   mutating func disconnected(_ connection: UInt64) -> Session? {
-    sessions.removeValue(forKey: connection)
+    sessions[connection]?.poll?.end.cancel()
+    return sessions.removeValue(forKey: connection)
   }
 
   mutating func stop() {
-    for session in sessions.values { session.poll?.answer(ControlReply([ControllerMessage]())) }
+    for session in sessions.values { session.poll?.answer([]) }
     sessions = [:]
   }
 }

@@ -29,16 +29,35 @@ extension CoordinatorCore {
   /// carried out already does nothing the second time.
   func append(_ head: AppendHead, _ request: ServerRequest) throws(ServiceError) {
     let entry = try collection(head.shard.collection)
-    try check(head.coder ?? request.peer.hello.coder, entry)
+    let coder = head.coder ?? request.peer.hello.coder
+    try check(coder, entry)
     guard head.shard.number < entry.shardCount else {
       throw ServiceError(
         .invalid, "'\(entry.name)' has \(entry.shardCount) shards, no shard \(head.shard.number)")
     }
+    // The first write that names a coder decides of which all codes of the collection are.
+    if let coder, entry.coder == nil, !head.isDelete { return pin(coder, head, request) }
     lastAppend += 1
     let append = OpenAppend(
       id: lastAppend, shard: head.shard, request: request, deadline: deadline(of: request))
     appends[append.id] = append
     send(append)
+  }
+
+  /// Has the map say of which coder the codes are, and only then passes the write on.
+  private func pin(_ coder: CoderIdentity, _ head: AppendHead, _ request: ServerRequest) {
+    self.request(.pinCoder(head.shard.collection, coder)) { [self] result in
+      do throws(ServiceError) {
+        switch result {
+        case .success: try append(head, request)
+        case .failure(let error) where error.code == .conflict:
+          throw ServiceError(.unavailable, error.message, hint: error.hint)
+        case .failure(let error): throw ServiceError(error)
+        }
+      } catch {
+        request.fail(error)
+      }
+    }
   }
 
   private func send(_ append: OpenAppend) {

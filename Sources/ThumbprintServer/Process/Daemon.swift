@@ -13,6 +13,13 @@ public enum Daemon {
 
   public static let version = "0.1.0"
 
+  /// What has to be so before anything is opened: files that are made are for the owner of the
+  /// process alone, and a reader of the log that goes away does not end it.
+  public static func prepare() {
+    umask(umask(0o077) | 0o077)
+    signal(SIGPIPE, SIG_IGN)
+  }
+
   /// Runs services until SIGTERM or SIGINT, and ends in order.
   public static func run(_ services: [any Service], logger: Logger) async throws {
     var configuration = ServiceGroupConfiguration(
@@ -66,7 +73,7 @@ public enum Daemon {
       }
     var text = "\(program): error: \(message)\n"
     if let hint { text += "  hint: \(hint)\n" }
-    FileHandle.standardError.write(Data(text.utf8))
+    try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
     return status
   }
 

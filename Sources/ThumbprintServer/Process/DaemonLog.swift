@@ -26,7 +26,8 @@ public struct DaemonLog: LogHandler {
     let fields = all.sorted { $0.key < $1.key }.map { " \($0.key)=\(Self.quoted("\($0.value)"))" }
     let time = Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     let line = "\(time) \(event.level) \(Self.plain("\(event.message)"))\(fields.joined())\n"
-    FileHandle.standardError.write(Data(line.utf8))
+    // A log that takes nothing, because its disk is full or its reader gone, ends no daemon.
+    try? FileHandle.standardError.write(contentsOf: Data(line.utf8))
   }
 
   private static func quoted(_ text: String) -> String {

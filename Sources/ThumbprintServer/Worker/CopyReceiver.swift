@@ -25,7 +25,7 @@ final class CopyReceiver: Sendable {
 
   private struct State {
     var isStopped = false
-    var bucket: TokenBucket
+    var bucket: TokenBucket<MonotonicInstant>
     /// Counts changes of the rate, so that who waits by the old one notices.
     var rateNumber = 0
   }
@@ -91,8 +91,13 @@ final class CopyReceiver: Sendable {
   private func receive(
     _ target: ShardCopyTarget, _ event: @Sendable (Event) -> Void
   ) throws -> Counts? {
-    let opened = try ask(CopyOpenRequest(shard: key, term: term))
-    defer { close(opened.session) }
+    var opened = try ask(CopyOpenRequest(shard: key, term: term))
+    let session = opened.session
+    defer { close(session) }
+    while let next = opened.manifestRead {
+      if isStopped { return nil }
+      try opened.add(try ask(next))
+    }
     var steps = CopySteps(items: try target.begin(opened.manifest))
     var counts = Counts(keptByteCount: target.progress.doneByteCount)
     var open = Fifo<Piece>()
@@ -103,7 +108,7 @@ final class CopyReceiver: Sendable {
         if !open.isEmpty, !isFree { break }
         guard waitUntilFree() else { return nil }
         if let step = steps.next(byteCountMax: stepByteCount) {
-          open.push(send(step, session: opened.session))
+          open.push(send(step, session: session))
         }
       }
       guard let piece = open.pop() else { break }

@@ -15,8 +15,12 @@ final class CopySources: Sendable {
   private let countMax: Int
   private let sessions = Mutex<[UInt64: Session]>([:])
 
-  init(countMax: Int) {
+  /// The most bytes of a manifest that come with the answer which opens a copy.
+  private let manifestPartByteCount: Int
+
+  init(countMax: Int, manifestPartByteCount: Int) {
     self.countMax = countMax
+    self.manifestPartByteCount = manifestPartByteCount
   }
 
   func open(_ shard: ShardKey, _ source: ShardCopySource) throws -> CopyOpenReply {
@@ -27,7 +31,8 @@ final class CopySources: Sendable {
       }
       sessions[session] = Session(shard: shard, source: source, lastUse: .now)
     }
-    return CopyOpenReply(session: session, manifest: source.manifest)
+    return CopyOpenReply(
+      session: session, manifest: source.manifest, partByteCountMax: manifestPartByteCount)
   }
 
   func read(_ request: CopyReadRequest) throws -> CopyReadReply {
@@ -37,6 +42,11 @@ final class CopySources: Sendable {
     }
     guard let source else {
       throw ServiceError(.notFound, "there is no copy \(request.session) here; begin another")
+    }
+    if request.item == CopyReadRequest.manifestItem {
+      let rest = source.manifest.dropFirst(Int(request.offset))
+      return CopyReadReply(
+        bytes: Array(rest.prefix(min(request.byteCountMax, manifestPartByteCount))))
     }
     return CopyReadReply(
       bytes: try source.read(

@@ -43,6 +43,8 @@ final class ReplicaDriver {
   var copy: CopyReceiver?
   /// Failures of copies in a row.
   var copyFailureCount = 0
+  /// The files that know of which coder the codes are.
+  private weak var codedShard: Shard?
   private var lastWrite: UInt64 = 0
   private var lastPull: UInt64 = 0
 
@@ -100,6 +102,21 @@ final class ReplicaDriver {
       shard: shard, refusal: machine.queryRefusal,
       primaryTerm: report.role == .primary ? report.term : nil)
     context.replicas.set(key, machine.isReported ? handle : nil)
+    keepCoder()
+  }
+
+  /// Writes down the coder that the collection took after the replica was made, so that snapshots
+  /// and copies of the files name it, and the worker too refuses codes of another.
+  private func keepCoder() {
+    guard let coder = machine.assignment?.coder, let shard, codedShard !== shard else { return }
+    codedShard = shard
+    disk.submit { [logger] in
+      do {
+        try shard.adopt(coder)
+      } catch {
+        logger.warning("the coder was not written down", metadata: ["error": "\(error)"])
+      }
+    }
   }
 
   /// Answers all that wait, since nobody will.

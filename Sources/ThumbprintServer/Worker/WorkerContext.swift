@@ -30,7 +30,8 @@ final class WorkerContext: Sendable {
     self.coordinator = coordinator
     self.membership = membership
     self.logger = logger
-    copies = CopySources(countMax: settings.copyCountMax)
+    copies = CopySources(
+      countMax: settings.copyCountMax, manifestPartByteCount: settings.manifestPartByteCount)
     pool = WorkPool(
       name: "search", threadCount: settings.searchThreadCount,
       waitingCountMax: settings.waitingCountMax)

@@ -21,6 +21,8 @@ final class WorkerCore: EventLoopCore {
   private var opening: [ShardKey: Opening] = [:]
   /// Why the coordinator did not take this worker, as it was last logged.
   private var lastRefusal: String?
+  /// Why there was no connection to it, likewise.
+  private var lastFailure: String?
 
   private static let sweepInterval: Duration = .seconds(1)
 
@@ -232,14 +234,16 @@ final class WorkerCore: EventLoopCore {
     switch event {
     case .opened: perform(machine.connected(now: .now))
     case .received(let message):
-      if case .assignments = message { lastRefusal = nil }
+      if case .assignments = message { (lastRefusal, lastFailure) = (nil, nil) }
       perform(machine.messageReceived(message, now: .now))
     case .closed(let error):
       if error.code == .wrongCluster || error.code == .refused {
         noteRefusal(error.message)
       } else {
-        context.logger.warning(
+        context.logger.log(
+          level: lastFailure == error.message ? .debug : .warning,
           "no connection to the coordinator", metadata: ["error": "\(error.message)"])
+        lastFailure = error.message
       }
       connection = nil
       perform(machine.disconnected(now: .now))

@@ -2,6 +2,7 @@ import Glibc
 import ThumbprintCluster
 import ThumbprintCodes
 import ThumbprintStorage
+import ThumbprintWire
 
 /// How a worker works.
 package struct WorkerSettings: Sendable {
@@ -18,6 +19,8 @@ package struct WorkerSettings: Sendable {
   package var waitingCountMax = 4_096
   /// Bytes of writes that are under way; more are refused as busy.
   package var writeByteCountMax = 256 << 20
+  /// Bytes of a manifest that come in one message.
+  package var manifestPartByteCount = WireLimits.manifestPartByteCountMax
   /// Bytes that one step of a copy asks for.
   package var copyStepByteCount = 1 << 20
   /// Steps that are asked for before the first is there.

@@ -54,7 +54,7 @@ package struct ShardCopyItem: Sendable, Hashable {
 /// All that a copy of a shard needs beside its large values: the lists, and which values there are.
 package struct ShardCopyManifest: Sendable {
   /// The most bytes of a manifest, and of an item.
-  package static let byteCountMax = 64 << 20
+  package static let byteCountMax = 256 << 20
   package static let itemByteCountMax = 256 << 20
 
   package let meta: ShardMeta

@@ -70,6 +70,13 @@ extension Shard {
     }
   }
 
+  /// Notes of which coder the codes are, unless that is known; on disk on return. No operation of
+  /// the log: every replica is told by itself.
+  package func adopt(_ coder: CoderIdentity) throws {
+    guard try meta.coder == nil else { return }
+    try transact { changes, _ in changes.setCoder(coder) }
+  }
+
   /// Begins the term of a new primary by an operation of the log of its own, so that equal
   /// positions mean equal logs. Harmless if the term has begun here already.
   ///

@@ -114,9 +114,7 @@ extension LocalCollection {
           path: path, hint: "codes of two coders cannot be compared: use another collection")
       }
     }
-    for shard in shards where try shard.meta.coder == nil {
-      try shard.transact { changes, _ in changes.setCoder(coder) }
-    }
+    for shard in shards { try shard.adopt(coder) }
   }
 }
 

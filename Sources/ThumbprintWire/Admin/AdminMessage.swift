@@ -7,7 +7,8 @@ public protocol AdminOperation: Codable, Sendable, Hashable {
 /// What can be asked of a coordinator.
 public enum AdminOperationName: String, CaseIterable, Sendable, Codable {
   case listCollections, createCollection, dropCollection, describeCollection, collectionStats
-  case setReplicas, clusterStatus, rebalance, drain, removeWorker, abortMove, setBandwidth
+  case setReplicas, clusterStatus, rebalance, drain, undrain, removeWorker, abortMove
+  case setBandwidth
 }
 
 /// A body `{"operation": NAME, "arguments": {…}}`.
@@ -44,6 +45,12 @@ public struct AdminRequest: WireRequest, Hashable {
   public func encoded() -> [UInt8] { body }
 
   public static func decoded(_ body: [UInt8]) throws(ServiceError) -> AdminRequest {
+    // Read on the thread that answers everyone: so a peer cannot keep it busy for long.
+    guard body.count <= WireLimits.adminByteCountMax else {
+      throw ServiceError(
+        .tooLarge,
+        "an operation of \(body.count) bytes; the most is \(WireLimits.adminByteCountMax)")
+    }
     let name = try JSONBody.operation(body, place: "admin")
     guard let operation = AdminOperationName(rawValue: name) else {
       throw .malformed(

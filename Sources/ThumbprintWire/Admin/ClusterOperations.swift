@@ -33,6 +33,18 @@ public struct ClusterStatus: Codable, Sendable, Hashable {
     self.moves = moves
     self.endedMoves = endedMoves
   }
+
+  /// Reads what a coordinator of this version writes, or of one that did not name ended moves yet.
+  public init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    cluster = try container.decode(ClusterID.self, forKey: .cluster)
+    mapVersion = try container.decode(MapVersion.self, forKey: .mapVersion)
+    workers = try container.decode([WorkerStatus].self, forKey: .workers)
+    collections = try container.decode([CollectionDescription].self, forKey: .collections)
+    shards = try container.decode([ShardPlacement].self, forKey: .shards)
+    moves = try container.decode([MoveStatus].self, forKey: .moves)
+    endedMoves = try container.decodeIfPresent([EndedMove].self, forKey: .endedMoves) ?? []
+  }
 }
 
 public struct WorkerStatus: Codable, Sendable, Hashable {
@@ -243,6 +255,28 @@ public struct Drain: AdminOperation {
   public init(worker: WorkerName, isDryRun: Bool) {
     self.worker = worker
     self.isDryRun = isDryRun
+  }
+}
+
+/// Lets a worker that is drained take replicas again. Moves away from it that still copy, or have
+/// not begun, are given up; replicas that have gone stay where they went.
+public struct Undrain: AdminOperation {
+  public static let name = AdminOperationName.undrain
+
+  public var worker: WorkerName
+
+  public init(worker: WorkerName) { self.worker = worker }
+
+  public struct Result: Codable, Sendable, Hashable {
+    /// Moves that were given up.
+    public var abortedMoveCount: Int
+    /// Replicas that the worker has now.
+    public var replicaCount: Int
+
+    public init(abortedMoveCount: Int, replicaCount: Int) {
+      self.abortedMoveCount = abortedMoveCount
+      self.replicaCount = replicaCount
+    }
   }
 }
 

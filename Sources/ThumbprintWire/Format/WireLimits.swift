@@ -11,6 +11,11 @@ public enum WireLimits {
   public static let handshakeByteCountMax = 1024
   /// The most bytes of rows and texts that an answer or a write is made to hold.
   public static let payloadByteCountMax = 16 << 20
+  /// The most bytes of the request of an operation of administration.
+  public static let adminByteCountMax = 64 << 10
+  /// The most bytes of the manifest of a copy, and of the part of it that comes in one message.
+  public static let manifestByteCountMax = 256 << 20
+  public static let manifestPartByteCountMax = 8 << 20
   /// The most requests under way on one connection.
   public static let inFlightCountMax = 1024
   /// The longest deadline, in milliseconds: one day.
@@ -38,6 +43,9 @@ public enum WireLimits {
   package static let all: [(name: String, value: Int)] = [
     ("bytes of a body", bodyByteCountMax),
     ("bytes of a body before the handshake is done", handshakeByteCountMax),
+    ("bytes of an operation of administration", adminByteCountMax),
+    ("bytes of the manifest of a copy", manifestByteCountMax),
+    ("bytes of a manifest in a copy open reply", manifestPartByteCountMax),
     ("requests under way on a connection", inFlightCountMax),
     ("milliseconds of a deadline", Int(deadlineMillisecondsMax)),
     ("queries of a search", queryCountMax),

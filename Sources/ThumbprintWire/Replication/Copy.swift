@@ -51,23 +51,56 @@ enum CopyOpenReplyLayout: WireLayout {
   static let name: StaticString = "copy open reply"
   static let session = WireField("session", 0, 8)
   static let manifestByteCount = WireField("manifest byte count", 8, 4)
-  static let zero = WireField("reserved", 12, 4)
+  static let manifestRest = WireField("bytes left of the manifest", 12, 4)
   static let byteCount = 16
-  static var fields: [WireField] { [session, manifestByteCount, zero] }
-  static var reserved: [WireField] { [zero] }
+  static var fields: [WireField] { [session, manifestByteCount, manifestRest] }
 }
 
 /// The copy stands still until it is closed, or not read for long.
+///
+/// A manifest that is too long for one message comes in parts: whoever wants it asks for
+/// ``manifestRead`` and calls ``add(_:)`` with the answer until there is nothing to be read.
 public struct CopyOpenReply: WireMessage, Hashable {
   public static let type = MessageType.copyOpenReply
 
   public var session: UInt64
-  /// What there is to be copied, as storage writes it.
-  public var manifest: [UInt8]
+  /// What there is to be copied, as storage writes it; its beginning while
+  /// ``manifestRestByteCount`` is not 0.
+  public private(set) var manifest: [UInt8]
+  /// The bytes of the manifest that are not in ``manifest``.
+  public private(set) var manifestRestByteCount: Int
 
-  public init(session: UInt64, manifest: [UInt8]) {
+  /// - Parameters:
+  ///   - manifest: All of it.
+  ///   - partByteCountMax: The most of it that goes with this message.
+  public init(
+    session: UInt64, manifest: [UInt8],
+    partByteCountMax: Int = WireLimits.manifestPartByteCountMax
+  ) {
     self.session = session
-    self.manifest = manifest
+    self.manifest = Array(manifest.prefix(partByteCountMax))
+    manifestRestByteCount = manifest.count - self.manifest.count
+  }
+
+  /// The request for the next bytes of the manifest; `nil` once all are there.
+  public var manifestRead: CopyReadRequest? {
+    guard manifestRestByteCount > 0 else { return nil }
+    return CopyReadRequest(
+      session: session, item: CopyReadRequest.manifestItem, offset: UInt64(manifest.count),
+      byteCountMax: min(manifestRestByteCount, WireLimits.manifestPartByteCountMax))
+  }
+
+  /// Adds the answer to ``manifestRead``.
+  ///
+  /// - Throws: `malformed` if it has no bytes, or more than there are left.
+  public mutating func add(_ part: CopyReadReply) throws(ServiceError) {
+    guard (1...max(1, manifestRestByteCount)).contains(part.bytes.count) else {
+      throw .malformed(
+        "the manifest of a copy", expected: "1 to \(manifestRestByteCount) more bytes",
+        found: "\(part.bytes.count)")
+    }
+    manifest += part.bytes
+    manifestRestByteCount -= part.bytes.count
   }
 
   public func encoded() -> [UInt8] {
@@ -75,6 +108,7 @@ public struct CopyOpenReply: WireMessage, Hashable {
     writer.begin(CopyOpenReplyLayout.self)
     writer.set(CopyOpenReplyLayout.session, session)
     writer.set(CopyOpenReplyLayout.manifestByteCount, UInt32(manifest.count))
+    writer.set(CopyOpenReplyLayout.manifestRest, UInt32(manifestRestByteCount))
     writer.append(manifest)
     return writer.bytes
   }
@@ -85,8 +119,13 @@ public struct CopyOpenReply: WireMessage, Hashable {
     let session: UInt64 = reader.get(CopyOpenReplyLayout.session)
     let byteCount = Int(reader.get(CopyOpenReplyLayout.manifestByteCount, as: UInt32.self))
     let manifest = try reader.take(byteCount, "manifest")
+    let restMax = max(0, WireLimits.manifestByteCountMax - byteCount)
+    let rest: UInt32 = try reader.get(CopyOpenReplyLayout.manifestRest, in: 0...UInt32(restMax))
     try reader.end()
-    return CopyOpenReply(session: session, manifest: Array(body[manifest]))
+    var reply = CopyOpenReply(session: session, manifest: [])
+    reply.manifest = Array(body[manifest])
+    reply.manifestRestByteCount = Int(rest)
+    return reply
   }
 }
 
@@ -106,7 +145,10 @@ public struct CopyReadRequest: WireRequest, Hashable {
   public static let type = MessageType.copyRead
 
   public var session: UInt64
-  /// The number of the item in the manifest.
+  /// The item that is the manifest itself.
+  public static let manifestItem = UInt32.max
+
+  /// The number of the item in the manifest; ``manifestItem`` for the manifest.
   public var item: UInt32
   public var offset: UInt64
   /// 1 to ``WireLimits/payloadByteCountMax``.

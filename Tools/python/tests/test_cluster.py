@@ -264,6 +264,9 @@ class AdministrationTests(unittest.TestCase):
         self.assertIn(worker, plan.notes[0])
         self.assertTrue(plan.steps)
         self.assertTrue(all(each.target != worker for each in plan.steps))
+        undone = client.undrain(worker)
+        self.assertEqual(undone.aborted_move_count, 0)
+        self.assertTrue(undone.replica_count > 0)
         client.rebalance(dry_run=True)
         client.set_bandwidth(0)
 

@@ -19,6 +19,7 @@ from .admin import (
     ReplicaStatus,
     ShardStats,
     ShardStatus,
+    Undrained,
     WorkerStatus,
 )
 from .client import Client
@@ -85,6 +86,7 @@ __all__ = [
     "ThumbprintError",
     "TooLargeError",
     "UnavailableError",
+    "Undrained",
     "WorkerStatus",
     "__version__",
     "read_dataset",

@@ -172,6 +172,14 @@ class Plan:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Undrained:
+    """What became of a drain that was taken back."""
+
+    aborted_move_count: int
+    replica_count: int
+
+
 def from_json(kind: type[T], value: Any, where: str = "admin reply") -> T:
     """A value of a type from JSON. Raises `ProtocolError` when it is of another form."""
     return typing.cast(T, _from_json(kind, value, where))

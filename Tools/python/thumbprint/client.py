@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from . import messages
-from .admin import ClusterStatus, CollectionInfo, Plan, from_json
+from .admin import ClusterStatus, CollectionInfo, Plan, Undrained, from_json
 from .collection import Collection
 from .connection import Connection, seconds_left
 from .errors import ThumbprintError, malformed
@@ -163,6 +163,10 @@ class Client:
         """Moves all replicas away from a worker; with `dry_run` only says how."""
         arguments = {"worker": worker, "isDryRun": dry_run}
         return from_json(Plan, self.admin("drain", arguments, timeout=timeout))
+
+    def undrain(self, worker: str, *, timeout: float | None = None) -> Undrained:
+        """Takes a drain back: the worker keeps what it has, and takes replicas again."""
+        return from_json(Undrained, self.admin("undrain", {"worker": worker}, timeout=timeout))
 
     def remove_worker(self, worker: str, *, timeout: float | None = None) -> None:
         """Forgets a worker that holds nothing any more."""

@@ -1,10 +1,11 @@
 import Testing
-import ThumbprintCluster
-import ThumbprintServer
+import ThumbprintStorage
 
 @Suite struct TokenBucketTests {
-  private func moment(_ milliseconds: Int) -> MonotonicInstant {
-    MonotonicInstant(nanoseconds: Int64(milliseconds) * 1_000_000)
+  private let start = ContinuousClock.now
+
+  private func moment(_ milliseconds: Int) -> ContinuousClock.Instant {
+    start.advanced(by: .milliseconds(milliseconds))
   }
 
   @Test func bytesTakeTheirTime() {
