@@ -280,10 +280,16 @@ import ThumbprintCodes
     #expect(rig.store.workers[Maps.worker(1)]?.state == .draining)
     #expect(Set(rig.store.moves.values.map(\.shard)) == Set(plan.steps.map(\.move.shard)))
     rig.ask(.drain(Maps.worker(1), isDryRun: true))
-    guard case .success(.plan(let rest))? = rig.answers.last else { return }
+    guard case .success(.plan(let rest))? = rig.answers.last else {
+      Issue.record("\(String(describing: rig.answers.last))")
+      return
+    }
     #expect(rest.steps.isEmpty && rest.omissions.count == 2)
     rig.ask(.drain(Maps.worker(9), isDryRun: true))
-    guard case .failure(let error)? = rig.answers.last else { return }
+    guard case .failure(let error)? = rig.answers.last else {
+      Issue.record("\(String(describing: rig.answers.last))")
+      return
+    }
     #expect(error.code == .notFound)
   }
 

@@ -25,6 +25,30 @@ import ThumbprintCodes
     for index in 0..<4 { #expect((13...17).contains(primaries[Maps.worker(index)]!)) }
   }
 
+  /// A worker that holds a little less than the others, or has just come, used to get all shards of
+  /// the next collection.
+  @Test func aNewCollectionIsSpreadThoughOneWorkerHoldsLess() throws {
+    var map = try Maps.map(workerCount: 3, shardCount: 9, replicas: 1)
+    map = try map.applying([
+      .registerWorker(Maps.worker(3), address: Maps.address(3), capacityByteCount: 1 << 30)
+    ])
+    let sizes = Dictionary(uniqueKeysWithValues: map.shards.keys.map { ($0, 20 << 20) })
+    var placement = Placement(map: map, byteCounts: sizes) { _ in true }
+    let shards = try placement.placeNew(shardCount: 8, replicationFactor: 1)
+    let counts = Dictionary(grouping: shards.joined()) { $0 }.mapValues(\.count)
+    #expect(counts.count == 4 && counts.values.allSatisfy { $0 == 2 }, "\(counts)")
+  }
+
+  @Test func whyAReplicaStaysIsSaid() throws {
+    let map = try Maps.map(workerCount: 3, shardCount: 4, replicas: 3)
+    var placement = Placement(map: map, byteCounts: [:]) { _ in true }
+    let plan = placement.drain(Maps.worker(0))
+    #expect(plan.steps.isEmpty && plan.omissions.count == 4)
+    #expect(
+      plan.omissions.allSatisfy { $0.why == "every other worker that takes replicas has one of it" }
+    )
+  }
+
   @Test func noRoomIsSaidAndNotPlaced() throws {
     let map = try ClusterMap(clusterID: ClusterID(high: 1, low: 1)).applying([
       .registerWorker(Maps.worker(0), address: Maps.address(0), capacityByteCount: 100)

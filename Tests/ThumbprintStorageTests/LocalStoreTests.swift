@@ -21,6 +21,22 @@ import ThumbprintTestKit
     }
   }
 
+  /// A shard holds the order of bits that its certificates rest on; others need not know it.
+  @Test func filesAreForTheirOwnerAlone() throws {
+    let folder = TemporaryFolder()
+    let path = folder.path + "/store"
+    let store = try LocalStore(path: path, access: .readWrite)
+    try store.createCollection("photos", shardCount: 2, profile: .small, coder: nil)
+    store.close()
+    let names = try FileManager.default.subpathsOfDirectory(atPath: path)
+    #expect(names.count >= 4)
+    for name in [""] + names {
+      let attributes = try FileManager.default.attributesOfItem(atPath: path + "/" + name)
+      let mode = try #require(attributes[.posixPermissions] as? Int)
+      #expect(mode & 0o077 == 0, "\(name): \(String(mode, radix: 8))")
+    }
+  }
+
   @Test func collectionsAreMadeListedAndDropped() throws {
     let folder = TemporaryFolder()
     let path = folder.path + "/store"

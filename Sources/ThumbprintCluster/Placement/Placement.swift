@@ -63,8 +63,12 @@ public struct Placement: Sendable {
     if let source = move.source, shard.replicas[source] != nil { loads[source]?.weight -= extra }
   }
 
-  /// Chooses the workers of each shard of a new collection, the primary first: those least filled,
-  /// no two replicas of a shard on one worker, primaries spread.
+  /// Chooses the workers of each shard of a new collection, the primary first: replicas are spread
+  /// by the room that workers have, no two of a shard on one worker, and primaries evenly.
+  ///
+  /// All shards of a collection will be about as large, and how large nobody knows yet: so what
+  /// counts is how many of them share the room of a worker. By fill alone, all of a collection would
+  /// go to whichever worker holds a little less than the others.
   ///
   /// - Returns: For each shard at least one worker, and fewer than `replicationFactor` only where
   ///   there are not so many.
@@ -73,20 +77,28 @@ public struct Placement: Sendable {
     shardCount: Int, replicationFactor: Int
   ) throws(ClusterError) -> [[WorkerName]] {
     var result: [[WorkerName]] = []
+    var replicas: [WorkerName: Int] = [:]
+    var primaries: [WorkerName: Int] = [:]
     for _ in 0..<shardCount {
       let open = loads.filter { $0.value.hasRoom(for: Self.baseByteCount) }
-      let chosen = open.keys.sorted { a, b in
-        (open[a]!.fill(), open[a]!.replicaCount, a) < (open[b]!.fill(), open[b]!.replicaCount, b)
-      }.prefix(replicationFactor)
+      func rank(_ name: WorkerName) -> (Double, Int, WorkerName) {
+        let load = open[name]!
+        let share = Double(replicas[name, default: 0] + 1) / Double(load.capacity - load.weight)
+        return (share, load.replicaCount, name)
+      }
+      let chosen = open.keys.sorted { rank($0) < rank($1) }.prefix(replicationFactor)
       guard !chosen.isEmpty else {
         throw ClusterError(
           .unavailable, "no worker has room for another replica",
           hint: "start a worker, or raise its capacity")
       }
       let primary = chosen.min {
-        (loads[$0]!.primaryCount, $0) < (loads[$1]!.primaryCount, $1)
+        (primaries[$0, default: 0], loads[$0]!.primaryCount, $0)
+          < (primaries[$1, default: 0], loads[$1]!.primaryCount, $1)
       }!
+      primaries[primary, default: 0] += 1
       for name in chosen {
+        replicas[name, default: 0] += 1
         loads[name]?.weight += Self.baseByteCount
         loads[name]?.replicaCount += 1
       }

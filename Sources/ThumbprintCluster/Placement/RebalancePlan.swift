@@ -98,7 +98,13 @@ extension Placement {
             byteCount: extra - Self.baseByteCount,
             why: "\(name) is drained; \(target) will be filled to \(fill) %"))
       } else {
-        plan.omissions.append(.init(shard: key, why: "no other worker has room for it"))
+        let isFree = loads.contains { $0.value.isOpen && shard.replicas[$0.key] == nil }
+        plan.omissions.append(
+          .init(
+            shard: key,
+            why: isFree
+              ? "no other worker has room for it"
+              : "every other worker that takes replicas has one of it"))
       }
     }
     plan.changes = changes(since: before)

@@ -61,8 +61,14 @@ extension CoordinatorCore {
     _ message: FetchRequest, _ fetch: OpenFetch, to worker: WorkerName, _ numbers: Set<Int>
   ) {
     let left = MonotonicInstant.now.duration(to: fetch.deadline)
-    guard left > .zero, let address = address(of: worker) else {
+    guard left > .zero else {
       return fetch.end(.failure(ServiceError(.deadlineExceeded, "no answer in time")))
+    }
+    guard let address = address(of: worker) else {
+      return fetched(
+        fetch, numbers,
+        .failure(ServiceError(.unavailable, "worker '\(worker)' has no address", isRetryable: true))
+      )
     }
     let bound = NIOLoopBound(fetch, eventLoop: loop)
     let received = receiver { (core: CoordinatorCore, result: Result<FetchReply, ServiceError>) in
@@ -118,8 +124,14 @@ extension CoordinatorCore {
     }
     let replicas = [entry.primary] + entry.inSync.filter { $0 != entry.primary }
     let left = MonotonicInstant.now.duration(to: deadline)
-    guard left > .zero, let address = address(of: replicas[tried % replicas.count]) else {
+    guard left > .zero else {
       return request.fail(ServiceError(.deadlineExceeded, "no answer in time"))
+    }
+    guard let address = address(of: replicas[tried % replicas.count]) else {
+      if request.isCancelled { return }
+      return after(settings.retryPause) {
+        $0.scan(scan, request, until: deadline, tried: tried + 1)
+      }
     }
     let received = receiver { (core: CoordinatorCore, result: Result<Frame, ServiceError>) in
       do throws(ServiceError) {

@@ -107,7 +107,8 @@ package final class LMDBEnvironment: @unchecked Sendable {
       mdb_env_set_maxdbs(made, UInt32(databaseCount))
       mdb_env_set_maxreaders(made, 512)
       let flags = UInt32(MDB_NOSUBDIR | MDB_NOTLS | (readOnly ? MDB_RDONLY : 0))
-      let status = mdb_env_open(made, path, flags, 0o644)
+      // For the owner alone: a shard holds the order of bits that its certificates rest on.
+      let status = mdb_env_open(made, path, flags, 0o600)
       if status == 0 { return made }
       mdb_env_close(made)
       // A limit on address space, or very many shards: a smaller map may still fit.

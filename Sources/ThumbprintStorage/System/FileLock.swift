@@ -7,7 +7,7 @@ package final class FileLock: Sendable {
 
   /// - Throws: ``StoreError/Code/locked`` if anyone holds it, in this process or another.
   package init(path: String) throws {
-    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw StoreError.system(errno, "cannot open", path: path) }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       let number = errno
@@ -31,7 +31,7 @@ package final class FileLock: Sendable {
 /// Changes to folders that survive a crash once they return.
 package enum DurableFiles {
   package static func createFolder(_ path: String) throws {
-    guard mkdir(path, 0o755) == 0 || errno == EEXIST else {
+    guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
       throw StoreError.system(errno, "cannot make the folder", path: path)
     }
   }
@@ -39,7 +39,7 @@ package enum DurableFiles {
   /// Writes a whole file: never a part of it under its name.
   static func write(_ bytes: [UInt8], to path: String) throws {
     let temporary = path + ".new"
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw StoreError.system(errno, "cannot write", path: path) }
     defer { close(descriptor) }
     var written = 0
