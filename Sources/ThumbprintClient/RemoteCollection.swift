@@ -33,7 +33,11 @@ public struct RemoteCollection: Sendable {
 
   /// Adds records, in place of those with the same ids; on the disks of all in-sync replicas on
   /// return. Of several records with one id the last counts.
-  public func upsert(_ records: [Record]) async throws(ServiceError) -> WriteCounts {
+  ///
+  /// - Parameter coder: The coder of the records; `nil` if nobody said.
+  public func upsert(
+    _ records: [Record], coder: CoderIdentity? = nil
+  ) async throws(ServiceError) -> WriteCounts {
     var parts = [RowColumnsBuilder?](repeating: nil, count: description.shardCount)
     var counts = WriteCounts()
     for record in records {
@@ -44,13 +48,13 @@ public struct RemoteCollection: Sendable {
       parts[shard] = nil
       part.append(record)
       if part.rowCount == Self.rowCountMax || part.byteCount > Self.byteCountMax {
-        counts.add(try await append(.upsert(part.columns()), shard))
+        counts.add(try await append(.upsert(part.columns()), shard, coder: coder))
       } else {
         parts[shard] = part
       }
     }
     for (shard, part) in parts.enumerated() {
-      if let part { counts.add(try await append(.upsert(part.columns()), shard)) }
+      if let part { counts.add(try await append(.upsert(part.columns()), shard, coder: coder)) }
     }
     return counts
   }
@@ -102,7 +106,8 @@ public struct RemoteCollection: Sendable {
   private static let rowCountMax = 4096
   private static let byteCountMax = 8 << 20
 
-  static func check(_ record: Record) throws(ServiceError) {
+  /// - Throws: `invalid` if the name or the tags of a record are too long.
+  public static func check(_ record: Record) throws(ServiceError) {
     let nameByteCount = record.name?.utf8.count ?? 0
     guard nameByteCount <= RecordLimits.nameByteCountMax else {
       throw ServiceError(
