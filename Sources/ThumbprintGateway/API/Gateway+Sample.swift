@@ -63,32 +63,67 @@ extension Gateway {
   private static let sampledShardCount = 8
   /// How long one request walks over ids.
   private static let walkTime = Duration.seconds(1)
+  /// How long a shard may take for a step of it: one that is lost keeps nobody waiting.
+  private static let shardTime = Duration.seconds(2)
 
-  /// Different records, each as likely as any other: ranks are drawn, not ids.
+  /// Different records, each as likely as any other: ranks are drawn, not ids. Shards that do not
+  /// answer are left out.
+  ///
+  /// - Throws: What the shards failed with, if none answers.
   func sample(_ request: Request, _ context: Context) async throws -> SampleAnswer {
     let parameters = try QueryParameters(request, known: ["count"])
     let count = try parameters.number("count", in: 1...GatewayLimits.sampleCountMax) ?? 48
     let collection = try await collection(context)
     let shards = (0..<collection.description.shardCount).shuffled()
-      .prefix(Self.sampledShardCount)
-    let deadline = ContinuousClock.now.advanced(by: Self.walkTime)
-    var frames: [(shard: ShardKey, frame: SampleFrame)] = []
-    for number in shards {
-      let shard = ShardKey(collection: collection.id, number: number)
-      frames.append((shard, try await frame(of: shard, until: deadline)))
-    }
+      .prefix(Self.sampledShardCount).map { ShardKey(collection: collection.id, number: $0) }
+    let frames = try await frames(of: shards)
     let total = frames.reduce(0) { $0 + $1.frame.rowCount }
+    var isWhole = frames.count == shards.count && frames.allSatisfy(\.frame.isWhole)
     var found: [RecordAnswer] = []
     var ranks = Self.ranks(min(count, total), below: total)[...]
     var first = 0
     for (shard, frame) in frames {
       let own = ranks.prefix { $0 < first + frame.rowCount }
       ranks = ranks[own.endIndex...]
-      found += try await records(at: own.map { $0 - first }, shard, frame)
+      do {
+        found += try await records(at: own.map { $0 - first }, shard, frame)
+      } catch {
+        guard error.isRetryable else { throw error }
+        isWhole = false
+      }
       first += frame.rowCount
     }
-    return SampleAnswer(
-      records: found.shuffled(), drawnFrom: total, isWhole: frames.allSatisfy(\.frame.isWhole))
+    return SampleAnswer(records: found.shuffled(), drawnFrom: total, isWhole: isWhole)
+  }
+
+  /// The frames of those shards that answer.
+  private func frames(
+    of shards: [ShardKey]
+  ) async throws -> [(shard: ShardKey, frame: SampleFrame)] {
+    let deadline = ContinuousClock.now.advanced(by: Self.walkTime)
+    return try await withThrowingTaskGroup(
+      of: (ShardKey, Result<SampleFrame, ServiceError>).self
+    ) { group in
+      for shard in shards {
+        group.addTask {
+          do {
+            return (shard, .success(try await self.frame(of: shard, until: deadline)))
+          } catch let error as ServiceError {
+            return (shard, .failure(error))
+          }
+        }
+      }
+      var frames: [(shard: ShardKey, frame: SampleFrame)] = []
+      var failure: ServiceError?
+      for try await (shard, result) in group {
+        switch result {
+        case .success(let frame): frames.append((shard, frame))
+        case .failure(let error): failure = error
+        }
+      }
+      if let failure, frames.isEmpty || !failure.isRetryable { throw failure }
+      return frames
+    }
   }
 
   /// Different numbers below a bound, every set of them as likely, ascending.
@@ -111,7 +146,8 @@ extension Gateway {
     repeat {
       let reply = try await client.ask(
         ScanRequest(
-          shard: shard, after: frame.last, rowCountMax: WireLimits.rowCountMax, parts: []))
+          shard: shard, after: frame.last, rowCountMax: WireLimits.rowCountMax, parts: []),
+        within: Self.shardTime)
       frame.add(reply.rows)
       frame.isWhole = reply.isLast
     } while !frame.isWhole && ContinuousClock.now < deadline
@@ -134,7 +170,8 @@ extension Gateway {
       let rows = try await client.ask(
         ScanRequest(
           shard: shard, after: start == 0 ? nil : ItemID(start - 1),
-          rowCountMax: (offsets.last ?? 0) + 1, parts: [.images, .names])
+          rowCountMax: (offsets.last ?? 0) + 1, parts: [.images, .names]),
+        within: Self.shardTime
       ).rows
       let isLast = mark + 1 == frame.marks.count
       for offset in offsets where offset < rows.rowCount {

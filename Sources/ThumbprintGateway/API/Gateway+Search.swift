@@ -125,7 +125,7 @@ extension Gateway {
   private static func sentence(
     _ certificate: WireCertificate, _ promise: WirePromise, missing: Int
   ) -> String {
-    let rows = "\(certificate.rowCount) records"
+    let rows = "\(grouped(certificate.rowCount)) records"
     let proof =
       switch promise {
       case .exact: "Exact: these are the nearest of all \(rows)."
@@ -135,10 +135,22 @@ extension Gateway {
         "Certified: these are the nearest of all \(rows); the chance that a nearer one was missed "
           + "is \(chance(certificate.missProbability))."
       case .recall(let share):
-        "At least \((share * 1000).rounded() / 10) % of the nearest of \(rows) on average."
+        "At least \(grouped(share * 100)) % of the nearest of \(rows) on average."
       }
+    let compared = grouped(certificate.codesCompared)
+    let work =
+      certificate.codesCompared < certificate.rowCount
+      ? " Only \(compared) codes had to be compared bit by bit." : ""
     let lack = missing == 0 ? "" : " \(missing) shards did not answer; their records are missing."
-    return "\(proof) \(certificate.codesCompared) codes were compared bit by bit.\(lack)"
+    return proof + work + lack
+  }
+
+  private static func grouped(_ number: UInt64) -> String {
+    number.formatted(IntegerFormatStyle<UInt64>(locale: Locale(identifier: "en_US")))
+  }
+
+  private static func grouped(_ number: Double) -> String {
+    number.formatted(FloatingPointFormatStyle<Double>(locale: Locale(identifier: "en_US")))
   }
 
   /// A small chance as people say it: at most one in so many.
@@ -148,6 +160,8 @@ extension Gateway {
     guard let (unit, name) = units.first(where: { times >= $0.0 }) else {
       return "at most \(probability)"
     }
-    return times >= 1e27 ? "practically none" : "at most 1 in \(Int(times / unit)) \(name)"
+    if times >= 1e27 { return "practically none" }
+    let count = UInt64(times / unit)
+    return "at most 1 in \(count == 1 ? "a" : grouped(count)) \(name)"
   }
 }

@@ -1,4 +1,4 @@
-import { $, ask, bytes, card, counted, current, element, isShown, loadCollections, place, plain, say, send, short, state } from "./parts.js";
+import { $, ask, card, counted, current, element, isShown, loadCollections, place, plain, say, send, short, state } from "./parts.js";
 
 export async function showCollection() {
   const collection = current();
@@ -20,7 +20,7 @@ export async function showCollection() {
   ];
   $("facts").replaceChildren(...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
   try {
-    const { records, drawnFrom } = await ask(place(collection) + "/sample?count=96");
+    const { records, drawnFrom } = await ask(place(collection) + "/sample?count=72");
     if (collection !== current()) return;
     $("mosaic").replaceChildren(...records.map((each) => card(each, collection)));
     $("shuffle").disabled = drawnFrom <= records.length;
@@ -58,7 +58,7 @@ export async function addPictures(files) {
   for (const file of files) {
     say("Adding pictures: " + plain(done + 1) + " of " + plain(files.length) + " …");
     try {
-      if (file.size > limit) throw new Error("It has " + bytes(file.size) + "; the most is " + bytes(limit) + ".");
+      if (file.size > limit) throw new Error("It has " + plain(file.size) + " bytes; the most is " + plain(limit) + ".");
       const name = file.webkitRelativePath || file.name;
       const facts = new URLSearchParams({ name, modified: String(Math.round(file.lastModified)) });
       await ask(place(collection) + "/pictures?" + facts, { method: "POST", headers: { "Content-Type": file.type || "application/octet-stream" }, body: file });

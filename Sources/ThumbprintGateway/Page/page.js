@@ -19,6 +19,7 @@ function show() {
     else link.removeAttribute("aria-current");
   }
   document.title = titles[page];
+  document.querySelector(".pick").hidden = page === "cluster" || state.collections.length === 0;
   clearInterval(timer);
   say("");
   if (page === "search") return showSearch(rest);

@@ -80,7 +80,7 @@ export async function loadCollections(wanted = $("collections").value) {
   state.collections = await ask("/collections");
   $("collections").replaceChildren(...state.collections.map((each) => element("option", { value: each.name }, short(each.name, 60))));
   if (state.collections.some((each) => each.name === wanted)) $("collections").value = wanted;
-  document.querySelector(".pick").hidden = state.collections.length === 0;
+  document.querySelector(".pick").hidden = state.page === "cluster" || state.collections.length === 0;
 }
 
 /** Whether the model of the coordinator shows what the codes of a collection are of. */

@@ -1,4 +1,4 @@
-import { $, ask, bytes, card, counted, current, element, isShown, place, plain, say, send, short, state, thumbnail } from "./parts.js";
+import { $, ask, card, counted, current, element, isShown, place, plain, say, send, short, state, thumbnail } from "./parts.js";
 
 // What is searched for, and which search is the last: answers of earlier ones are passed over.
 let query = null;
@@ -71,7 +71,7 @@ export async function searchPicture(file) {
   const name = "'" + short(file.name || "the picture") + "'";
   if (!["image/png", "image/jpeg"].includes(file.type)) return say(name + " is neither PNG nor JPEG.", true);
   if (file.size === 0) return say(name + " is empty.", true);
-  if (file.size > limit) return say(name + " has " + bytes(file.size) + "; the most is " + bytes(limit) + ".", true);
+  if (file.size > limit) return say(name + " has " + plain(file.size) + " bytes; the most is " + plain(limit) + ".", true);
   const mine = ++number;
   const own = element("img", { alt: "your picture" });
   const source = URL.createObjectURL(file);
