@@ -29,7 +29,7 @@ public struct ServerNames: Sendable {
 
   /// Whether nobody else can have given this name, and the port after it, to this server: an
   /// address, a name without a dot, and those that were given.
-  func include(_ authority: String) -> Bool {
+  package func include(_ authority: String) -> Bool {
     let host = Self.host(authority)
     if areAll, names.isDisjoint(with: [host]) {
       return ["localhost", "127.0.0.1", "::1"].contains(host)

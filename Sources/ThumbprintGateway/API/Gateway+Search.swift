@@ -125,14 +125,15 @@ extension Gateway {
   private static func sentence(
     _ certificate: WireCertificate, _ promise: WirePromise, missing: Int
   ) -> String {
-    let rows = "\(grouped(certificate.rowCount)) records"
+    let count = grouped(certificate.rowCount)
+    let rows = missing == 0 ? "all \(count) records" : "the \(count) records that were searched"
     let proof =
       switch promise {
-      case .exact: "Exact: these are the nearest of all \(rows)."
+      case .exact: "Exact: these are the nearest of \(rows)."
       case .certified where certificate.missProbability == 0:
-        "Certified exact: these are the nearest of all \(rows)."
+        "Certified exact: these are the nearest of \(rows)."
       case .certified:
-        "Certified: these are the nearest of all \(rows); the chance that a nearer one was missed "
+        "Certified: these are the nearest of \(rows); the chance that a nearer one was missed "
           + "is \(chance(certificate.missProbability))."
       case .recall(let share):
         "At least \(grouped(share * 100)) % of the nearest of \(rows) on average."
@@ -141,7 +142,7 @@ extension Gateway {
     let work =
       certificate.codesCompared < certificate.rowCount
       ? " Only \(compared) codes had to be compared bit by bit." : ""
-    let lack = missing == 0 ? "" : " \(missing) shards did not answer; their records are missing."
+    let lack = missing == 0 ? "" : " Nothing is known of those in the shards that did not answer."
     return proof + work + lack
   }
 

@@ -10,8 +10,8 @@ function row(...cells) {
   return element("tr", {}, ...cells.map((cell) => (cell instanceof Element ? cell : element("td", {}, String(cell)))));
 }
 
-function meter(value, most, label) {
-  const bar = element("span", { class: "meter", role: "img", "aria-label": label });
+function meter(value, most) {
+  const bar = element("span", { class: "meter", "aria-hidden": "true" });
   const fill = element("span");
   fill.style.width = (most > 0 ? Math.min(100, (value / most) * 100) : 0) + "%";
   bar.append(fill);
@@ -25,7 +25,7 @@ function workerRow(worker) {
   return row(
     element("th", { scope: "row" }, worker.name), element("td", { class: worker.isAlive ? "good" : "bad" }, word),
     worker.address, plain(worker.replicaCount), plain(worker.primaryCount),
-    element("td", {}, used, meter(worker.usedByteCount, worker.capacityByteCount, "")));
+    element("td", {}, used, meter(worker.usedByteCount, worker.capacityByteCount)));
 }
 
 function phrase(move) {
@@ -86,7 +86,10 @@ function summary(status) {
 }
 
 function show(status) {
-  const fill = (id, rows) => $(id).querySelector("tbody").replaceChildren(...rows);
+  const fill = (id, rows) => {
+    $(id).querySelector("tbody").replaceChildren(...rows);
+    $(id).parentElement.hidden = rows.length === 0;
+  };
   const [words, tone] = summary(status);
   $("summary").textContent = words;
   $("summary").className = tone;
@@ -98,7 +101,7 @@ function show(status) {
   $("moving").hidden = status.moves.length === 0;
   $("moves").replaceChildren(...status.moves.map(moveItem));
   $("moved").hidden = status.endedMoves.length === 0;
-  $("ended").replaceChildren(...status.endedMoves.slice(0, 10).map(endedItem));
+  $("ended").replaceChildren(...status.endedMoves.slice(0, 4).map(endedItem));
 }
 
 export function forget() {

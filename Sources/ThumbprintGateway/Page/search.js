@@ -34,6 +34,7 @@ export async function search() {
     $("proof").textContent = answer.certificate ? answer.certificate.sentence : "";
     heading("Most like " + words);
     const missing = answer.shards.filter((each) => each.failure).length;
+    $("proof").classList.toggle("partial", missing > 0);
     say(counted(answer.matches.length, "result") + " in " + answer.milliseconds.toFixed(1) + " ms"
       + (missing ? ", but " + plain(missing) + " of " + counted(answer.shards.length, "shard") + " did not answer." : "."), missing > 0);
     if (document.activeElement === document.body) $("results-heading").focus({ preventScroll: true });
