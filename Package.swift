@@ -163,6 +163,8 @@ let package = Package(
       resources: [
         .embedInCode("openapi.yaml"), .embedInCode("Page/index.html"),
         .embedInCode("Page/style.css"), .embedInCode("Page/page.js"),
+        .embedInCode("Page/parts.js"), .embedInCode("Page/search.js"),
+        .embedInCode("Page/collection.js"), .embedInCode("Page/cluster.js"),
         .embedInCode("Page/icon.svg"),
       ],
       swiftSettings: swiftSettings),
@@ -288,7 +290,7 @@ let package = Package(
       name: "ThumbprintCommandsTests",
       dependencies: [
         "ThumbprintCommands", "ThumbprintWire", "ThumbprintStorage", "ThumbprintIndex",
-        "ThumbprintCodes", "ThumbprintImages",
+        "ThumbprintCodes", "ThumbprintCoding", "ThumbprintImages",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),

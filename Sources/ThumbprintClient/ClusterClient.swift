@@ -60,10 +60,12 @@ public final class ClusterClient: Sendable {
   }
 
   /// Asks the coordinator for something, and waits for what it says.
+  ///
+  /// - Parameter time: How long, if not ``timeout``.
   public func ask<Request: WireRequest>(
-    _ request: Request
+    _ request: Request, within time: Duration? = nil
   ) async throws(ServiceError) -> Request.Reply {
-    let (seconds, attoseconds) = timeout.components
+    let (seconds, attoseconds) = (time ?? timeout).components
     return try await peer.ask(
       request, timeout: .nanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000))
   }

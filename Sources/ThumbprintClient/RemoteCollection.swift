@@ -109,7 +109,8 @@ public struct RemoteCollection: Sendable {
   private static let rowCountMax = 4096
   private static let byteCountMax = 8 << 20
 
-  static func check(_ record: Record) throws(ServiceError) {
+  /// - Throws: `invalid` if the name or the tags of a record are too long.
+  public static func check(_ record: Record) throws(ServiceError) {
     let nameByteCount = record.name?.utf8.count ?? 0
     guard nameByteCount <= RecordLimits.nameByteCountMax else {
       throw ServiceError(

@@ -2,10 +2,60 @@ import HTTPTypes
 import Hummingbird
 import ThumbprintWire
 
+/// Who may change things over HTTP.
+public enum GatewayAccess: String, Sendable {
+  case full = "full"
+  case readOnly = "read-only"
+}
+
+/// The names under which browsers may ask a server.
+///
+/// The page of a stranger can be served under a name of his, and the name then be given the address
+/// of this server: to the browser, page and server are one site from there on. The name in the
+/// request gives that away.
+public struct ServerNames: Sendable {
+  /// Whether requests under other names are refused altogether, and not only those of pages that
+  /// would change something.
+  let areAll: Bool
+  private let names: Set<String>
+
+  /// - Parameters:
+  ///   - host: Where the server listens. On loopback only the names of loopback are good.
+  ///   - names: More that it goes by, for instance in the DNS. If there are any, there are no others.
+  public init(host: String, names: [String]) {
+    areAll = !names.isEmpty || ["localhost", "127.0.0.1", "::1"].contains(host)
+    self.names = Set((names + [host]).map { $0.lowercased() })
+  }
+
+  /// Whether nobody else can have given this name, and the port after it, to this server: an
+  /// address, a name without a dot, and those that were given.
+  package func include(_ authority: String) -> Bool {
+    let host = Self.host(authority)
+    if areAll, names.isDisjoint(with: [host]) {
+      return ["localhost", "127.0.0.1", "::1"].contains(host)
+    }
+    return names.contains(host) || Self.isAddress(host) || !host.contains(".")
+  }
+
+  /// The name, without the port, and without the brackets of an address of version 6.
+  private static func host(_ authority: String) -> String {
+    let host =
+      authority.hasPrefix("[")
+      ? authority.dropFirst().prefix { $0 != "]" } : authority.prefix { $0 != ":" }
+    return host.lowercased()
+  }
+
+  private static func isAddress(_ host: String) -> Bool {
+    if host.contains(":") { return true }
+    let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+    return parts.count == 4 && parts.allSatisfy { UInt8($0) != nil }
+  }
+}
+
 /// What keeps pages of others from using a browser to reach this server, and this server's page
 /// from loading anything of others.
 struct BrowserRules<Context: RequestContext>: RouterMiddleware {
-  let isLoopback: Bool
+  let names: ServerNames
 
   private static var policy: String {
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
@@ -25,30 +75,41 @@ struct BrowserRules<Context: RequestContext>: RouterMiddleware {
   }
 
   private func check(_ request: Request) throws(ServiceError) {
-    // A browser that is told a name for 127.0.0.1 by somebody else asks under that name.
-    if isLoopback, let authority = request.head.authority, !Self.isLocal(authority) {
+    let authority = request.head.authority ?? ""
+    let isChange = ![.get, .head, .options].contains(request.method)
+    let origin = request.headers[.origin]
+    // Only a browser says either of these, of a page that asks.
+    let isPage = origin != nil || request.headers[.fetchSite] != nil
+    if !authority.isEmpty, !names.include(authority), names.areAll || (isPage && isChange) {
       throw ServiceError(
-        .refused,
-        "this server listens on loopback and does not answer as '\(authority.prefix(64))'",
-        hint: "ask for http://127.0.0.1 or http://localhost and the port")
+        .refused, "this server does not answer as '\(authority.prefix(64))'",
+        hint: "ask for it by its address, or name it so in its setting --http-names")
     }
-    if let site = request.headers[.fetchSite], site != "same-origin", site != "none",
-      request.method != .get
-    {
-      throw ServiceError(.refused, "a page of another site may not change anything here")
+    if let site = request.headers[.fetchSite] {
+      guard site == "cross-site" || site == "same-site" else { return }
+      // A link to the page is no harm.
+      if request.headers[.fetchMode] == "navigate", !isChange { return }
+      throw Self.stranger
+    }
+    // A browser that does not say whose page asks, as none does of a server without TLS elsewhere.
+    if isChange, let origin, Self.authority(of: origin) != authority.lowercased() {
+      throw Self.stranger
     }
   }
 
-  private static func isLocal(_ authority: String) -> Bool {
-    let host =
-      authority.hasPrefix("[")
-      ? authority.prefix { $0 != "]" } + "]" : authority.prefix { $0 != ":" }
-    return ["localhost", "127.0.0.1", "[::1]"].contains(host.lowercased())
+  private static var stranger: ServiceError {
+    ServiceError(.refused, "a page of another site may not ask for anything here")
+  }
+
+  private static func authority(of origin: String) -> String? {
+    guard let start = origin.firstRange(of: "://")?.upperBound else { return nil }
+    return origin[start...].lowercased()
   }
 }
 
 extension HTTPField.Name {
   fileprivate static let fetchSite = HTTPField.Name("Sec-Fetch-Site")!
+  fileprivate static let fetchMode = HTTPField.Name("Sec-Fetch-Mode")!
   fileprivate static let referrerPolicy = HTTPField.Name("Referrer-Policy")!
   fileprivate static let resourcePolicy = HTTPField.Name("Cross-Origin-Resource-Policy")!
 }

@@ -2,7 +2,6 @@ import Foundation
 import Hummingbird
 import Logging
 import NIOCore
-import Synchronization
 import ThumbprintClient
 import ThumbprintCodes
 import ThumbprintCoding
@@ -20,36 +19,39 @@ public final class Gateway: Sendable {
   let client: ClusterClient
   /// `nil` if this coordinator codes and shows no pictures.
   let pictures: PictureDesk?
-  let isLoopback: Bool
-  /// Pictures that are being received or coded.
-  let uploadCount = Atomic(0)
+  let access: GatewayAccess
+  let names: ServerNames
+  let uploads = Slots(GatewayLimits.uploadCountMax, "pictures are being received")
+  let writers = Slots(GatewayLimits.writerCountMax, "bodies of records are being received")
+  let samples = SampleFrames()
 
   /// - Parameters:
   ///   - client: Of the coordinator that this process is.
-  ///   - isLoopback: Whether only this machine can connect: then pages of other names are refused,
-  ///     so that a page from elsewhere cannot have a browser ask for it under a name of its own.
-  public init(client: ClusterClient, pictures: PictureDesk?, isLoopback: Bool) {
+  ///   - names: Those that it goes by; see ``ServerNames`` on what others are refused.
+  public init(
+    client: ClusterClient, pictures: PictureDesk?, access: GatewayAccess, names: ServerNames
+  ) {
     self.client = client
     self.pictures = pictures
-    self.isLoopback = isLoopback
+    self.access = access
+    self.names = names
   }
 
   /// The gateway of the coordinator that listens at an address of this machine.
   ///
   /// - Parameters:
   ///   - model: The path of a model, `none`, or `nil` for the one of this installation.
-  ///   - httpHost: Where the HTTP server will listen.
+  ///   - names: Those of the HTTP server.
   /// - Throws: `ServiceError`: `invalid` about the model, and what connecting throws.
   public convenience init(
-    of host: String, port: Int, model: String?, httpHost: String, logger: Logger
+    of host: String, port: Int, model: String?, access: GatewayAccess, names: ServerNames,
+    logger: Logger
   ) async throws {
     let pictures = try Self.desk(model, logger)
     let anyHost = ["0.0.0.0": "127.0.0.1", "::": "::1"]
     let client = try await ClusterClient.connect(
       host: anyHost[host] ?? host, port: port, program: Daemon.program("thumbprint-gateway"))
-    self.init(
-      client: client, pictures: pictures,
-      isLoopback: ["localhost", "127.0.0.1", "::1"].contains(httpHost))
+    self.init(client: client, pictures: pictures, access: access, names: names)
   }
 
   private static func desk(_ model: String?, _ logger: Logger) throws -> PictureDesk? {
@@ -66,38 +68,82 @@ public final class Gateway: Sendable {
   }
 
   public func addRoutes(to routes: HTTPServer.Routes) {
-    routes.add(middleware: BrowserRules(isLoopback: isLoopback))
+    routes.add(middleware: BrowserRules(names: names))
+    var methods: [String: Set<HTTPRequest.Method>] = [:]
     for endpoint in Endpoint.allCases {
+      methods[endpoint.path, default: []].insert(endpoint.method)
       routes.on(RouterPath(endpoint.path), method: endpoint.method) { [self] request, context in
         try await answer(endpoint, request, context)
       }
     }
     for file in PageFile.allCases {
+      methods[file.path] = [.get]
       routes.get(RouterPath(file.path)) { _, _ in file.response }
+    }
+    for (path, allowed) in methods { Self.refuseOthers(than: allowed, at: path, routes) }
+  }
+
+  /// What is asked in another way than a path answers is told which ways there are.
+  private static func refuseOthers(
+    than methods: Set<HTTPRequest.Method>, at path: String, _ routes: HTTPServer.Routes
+  ) {
+    var allowed = methods
+    // The router answers HEAD where it answers GET.
+    if methods.contains(.get) { allowed.insert(.head) }
+    let list = allowed.map(\.rawValue).sorted().joined(separator: ", ")
+    let all: [HTTPRequest.Method?] = [
+      .get, .head, .post, .put, .patch, .delete, .options, .trace, .init("QUERY"),
+    ]
+    for method in Set(all.compactMap(\.self)).subtracting(allowed) {
+      routes.on(RouterPath(path), method: method) { request, context in
+        let error = ServiceError(
+          .unknownMessage,
+          "'\(request.uri.path.prefix(256))' does not answer \(request.method.rawValue)",
+          hint: "it answers \(list)")
+        var response = ErrorAnswers<Context>.response(error, requestID: context.id)
+        response.status = .methodNotAllowed
+        response.headers[.allow] = list
+        return response
+      }
     }
   }
 
   private func answer(
     _ endpoint: Endpoint, _ request: Request, _ context: Context
   ) async throws -> Response {
-    switch endpoint {
+    if endpoint.isChange, access == .readOnly {
+      throw ServiceError(
+        .refused, "this coordinator answers only reads over HTTP",
+        hint: "see its setting --http-access; other programs may write")
+    }
+    return switch endpoint {
     case .about: try json(about())
     case .openAPI: PageFile.openAPI
     case .listCollections: try json(try await client.collections().map(CollectionAnswer.init))
     case .createCollection: try json(try await createCollection(request), status: .created)
     case .describeCollection:
       try json(CollectionAnswer(try await collection(context).description))
+    case .updateCollection: try json(try await updateCollection(request, context))
     case .dropCollection:
       try json(try await client.run(DropCollection(collection: name(context, "collection"))))
     case .collectionStats: try json(StatsAnswer(try await collection(context).stats()))
     case .sampleRecords: try json(try await sample(request, context))
+    case .scrollRecords: try json(try await scroll(request, context))
     case .records: try json(try await records(request, context))
+    case .upsertRecords: try json(try await upsert(request, context))
+    case .deleteRecords: try json(try await delete(request, context))
+    case .record: try json(try await record(context))
+    case .deleteRecord: try json(try await deleteOne(context))
+    case .addPicture: try json(try await addPicture(request, context))
     case .search: try json(try await search(request, context))
     case .code: try json(try await code(request))
     case .thumbnail: try await thumbnail(context)
     case .clusterStatus: try json(try await client.run(ClusterStatusOperation()))
     case .rebalance: try json(try await rebalance(request))
+    case .setBandwidth: try json(try await setBandwidth(request))
     case .drain: try json(try await drain(request, context))
+    case .removeWorker: try json(try await removeWorker(context))
+    case .abortMove: try json(try await abortMove(context))
     }
   }
 
@@ -113,20 +159,6 @@ public final class Gateway: Sendable {
 
   func collection(_ context: Context) async throws(ServiceError) -> RemoteCollection {
     try await client.collection(try name(context, "collection"))
-  }
-
-  /// A number that may be in the query of the address.
-  func number(
-    _ request: Request, _ key: String, in range: ClosedRange<Int>, standard: Int
-  ) throws(ServiceError) -> Int {
-    guard let text = request.uri.queryParameters[key[...]] else { return standard }
-    guard let number = Int(text), range.contains(number) else {
-      throw ServiceError(
-        .invalid,
-        "\(key): '\(text.prefix(32))' is not a number from \(range.lowerBound) to \(range.upperBound)"
-      )
-    }
-    return number
   }
 
   /// The body of a request, whole, and in time.
@@ -153,13 +185,18 @@ public final class Gateway: Sendable {
   }
 
   /// The body of a request as JSON; an empty one is `{}`.
-  func jsonBody<Value: Decodable>(_ request: Request, as type: Value.Type) async throws -> Value {
-    guard request.headers[.contentType]?.hasPrefix("application/json") == true else {
+  func jsonBody<Body: RequestBody>(
+    _ request: Request, as type: Body.Type,
+    byteCountMax: Int = GatewayLimits.jsonByteCountMax
+  ) async throws -> Body {
+    guard Self.mediaType(request) == "application/json" else {
       throw ServiceError(.invalid, "the content type has to be application/json")
     }
-    let bytes = try await body(request, byteCountMax: GatewayLimits.jsonByteCountMax)
+    let bytes = try await body(request, byteCountMax: byteCountMax)
     do {
-      return try JSONDecoder().decode(type, from: Data(bytes.isEmpty ? Array("{}".utf8) : bytes))
+      return try JSONDecoder().decode(
+        Strict<Body>.self, from: Data(bytes.isEmpty ? Array("{}".utf8) : bytes)
+      ).body
     } catch let error as DecodingError {
       throw ServiceError(.invalid, "the body of the request: \(error.line)")
     } catch let error as ServiceError {
@@ -167,6 +204,12 @@ public final class Gateway: Sendable {
     } catch {
       throw ServiceError(.invalid, "the body of the request is not JSON")
     }
+  }
+
+  /// What a body is said to be, without its parameters.
+  static func mediaType(_ request: Request) -> String {
+    let text = request.headers[.contentType] ?? ""
+    return text.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
   }
 
   // MARK: What answers say

@@ -6,20 +6,30 @@ enum PageFile: String, CaseIterable {
   case page = "index.html"
   case style = "style.css"
   case script = "page.js"
+  case parts = "parts.js"
+  case search = "search.js"
+  case collection = "collection.js"
+  case cluster = "cluster.js"
   case icon = "icon.svg"
 
   var path: String {
     switch self {
     case .page: "/"
-    case .style, .script, .icon: "/\(rawValue)"
+    default: "/\(rawValue)"
     }
   }
+
+  private static let scriptType = "text/javascript; charset=utf-8"
 
   private var content: (type: String, bytes: [UInt8]) {
     switch self {
     case .page: ("text/html; charset=utf-8", PackageResources.index_html)
     case .style: ("text/css; charset=utf-8", PackageResources.style_css)
-    case .script: ("text/javascript; charset=utf-8", PackageResources.page_js)
+    case .script: (Self.scriptType, PackageResources.page_js)
+    case .parts: (Self.scriptType, PackageResources.parts_js)
+    case .search: (Self.scriptType, PackageResources.search_js)
+    case .collection: (Self.scriptType, PackageResources.collection_js)
+    case .cluster: (Self.scriptType, PackageResources.cluster_js)
     case .icon: ("image/svg+xml", PackageResources.icon_svg)
     }
   }

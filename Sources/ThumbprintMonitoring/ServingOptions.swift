@@ -107,7 +107,7 @@ extension ServingOptions.Values {
     more: (HTTPServer.Routes) -> Void = { _ in }
   ) -> [any Service] {
     guard let http else { return [] }
-    let routes = HTTPServer.Routes()
+    let routes = HTTPServer.Routes(options: .autoGenerateHeadEndpoints)
     routes.add(middleware: ErrorAnswers(logger: logger))
     Probes(of: process, metrics: metrics).addRoutes(to: routes)
     more(routes)

@@ -31,6 +31,20 @@ struct CoordinatorCommand: AsyncParsableCommand {
       """)
   var model: String?
 
+  @Option(
+    help: """
+      What may be done over HTTP: 'full', or 'read-only' for searches and other reads alone (default: \
+      full).
+      """)
+  var httpAccess: String?
+
+  @Option(
+    help: """
+      Names under which browsers may ask over HTTP, with commas between, for instance \
+      pictures.example.org (default: any for reads; addresses and names without a dot for writes).
+      """)
+  var httpNames: String?
+
   @OptionGroup var serving: ServingOptions
 
   func run() async throws {
@@ -43,7 +57,9 @@ struct CoordinatorCommand: AsyncParsableCommand {
 
   private func serve() async throws {
     Daemon.prepare()
-    let settings = try serving.settings(with: ["listen", "metadata", "model"])
+    let settings = try serving.settings(with: [
+      "listen", "metadata", "model", "http-access", "http-names",
+    ])
     let listen =
       try settings.value(
         "listen", flag: listen, expected: "HOST:PORT", Daemon.listenAddress)
@@ -51,6 +67,11 @@ struct CoordinatorCommand: AsyncParsableCommand {
     let folder: String = try settings.required(
       "metadata", flag: metadata, expected: "lmdb:DIR"
     ) { $0.hasPrefix("lmdb:") && $0.count > 5 ? String($0.dropFirst(5)) : nil }
+    let access = try settings.value(
+      "http-access", flag: httpAccess, expected: "full or read-only",
+      { GatewayAccess(rawValue: $0) })
+    let names = try settings.value(
+      "http-names", flag: httpNames, expected: "a list of names with commas between", Self.names)
     let common = try serving.values(settings, program: "thumbprint-coordinator")
     let metrics = PrometheusMetrics(Probes.descriptions(of: CoordinatorNode.self))
     let node = try await CoordinatorNode.start(
@@ -61,12 +82,35 @@ struct CoordinatorCommand: AsyncParsableCommand {
     if let http = common.http {
       gateway = try await Gateway(
         of: listen.host, port: node.port,
-        model: settings.value("model", flag: model)?.text, httpHost: http.host,
-        logger: common.logger)
+        model: settings.value("model", flag: model)?.text, access: access ?? .full,
+        names: ServerNames(host: http.host, names: names ?? []), logger: common.logger)
     }
     let services: [any Service] =
       [node]
       + common.httpServices(of: node, metrics: metrics) { [gateway] in gateway?.addRoutes(to: $0) }
     try await Daemon.run(services, logger: common.logger)
+  }
+
+  /// Names of hosts, without ports.
+  private static func names(_ text: String) -> [String]? {
+    let names = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    let isGood = names.allSatisfy { name in
+      !name.isEmpty
+        && name.utf8.allSatisfy {
+          $0.isLetterOrDigit || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-")
+        }
+    }
+    return isGood ? names : nil
+  }
+}
+
+extension UInt8 {
+  fileprivate var isLetterOrDigit: Bool {
+    switch self {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+      UInt8(ascii: "A")...UInt8(ascii: "Z"):
+      true
+    default: false
+    }
   }
 }

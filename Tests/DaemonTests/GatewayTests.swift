@@ -7,17 +7,11 @@ import ThumbprintCoding
 import ThumbprintGateway
 import ThumbprintImages
 import ThumbprintWire
-import Yams
 
 /// The HTTP API of the coordinator, over its port.
 @Suite struct GatewayTests {
   @Test func everyEndpointIsInTheDocumentAndNothingElse() throws {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
-    let text = try String(
-      contentsOf: root.appending(path: "Sources/ThumbprintGateway/openapi.yaml"), encoding: .utf8)
-    let document = try #require(try Yams.load(yaml: text) as? [String: Any])
-    let paths = try #require(document["paths"] as? [String: [String: Any]])
+    let paths = try OpenAPIDocument().paths
     var written: Set<[String]> = []
     for (path, methods) in paths {
       for (method, operation) in methods where method != "parameters" {
@@ -27,6 +21,36 @@ import Yams
     }
     let served = Set(Endpoint.allCases.map { [$0.method.rawValue, $0.path, $0.rawValue] })
     #expect(written == served)
+  }
+
+  @Test func thePageOfTheAPIListsEveryEndpointAndBound() throws {
+    let text = try OpenAPIDocument.text(of: "docs/reference/http.md")
+    let rows = text.matches(of: /\| ([A-Z]+) \| `([^`]+)` \|/).map {
+      "\($0.output.1) \($0.output.2)"
+    }
+    #expect(
+      rows.count == Endpoint.allCases.count
+        && Set(rows)
+          == Set(
+            Endpoint.allCases.map {
+              "\($0.method.rawValue) \($0.path)"
+            })
+    )
+    for bound in [
+      GatewayLimits.jsonByteCountMax, GatewayLimits.recordsByteCountMax,
+      GatewayLimits.writeCountMax, GatewayLimits.pictureByteCountMax, GatewayLimits.pixelCountMax,
+      GatewayLimits.matchCountMax, GatewayLimits.recordCountMax,
+    ] {
+      let written = String("\(bound)".reversed()).matches(of: /.{1,3}/)
+        .map { String($0.output.reversed()) }.reversed().joined(separator: ",")
+      #expect(text.contains(written), "\(written)")
+    }
+    for bound in [
+      "records at once | 4,096; \(GatewayLimits.writerCountMax) |",
+      "coded at once | \(GatewayLimits.uploadCountMax) |",
+      "of a sample | 1,000; \(GatewayLimits.sampleCountMax) |",
+      "body of a request | \(GatewayLimits.bodySeconds) s |",
+    ] { #expect(text.contains(bound), "\(bound)") }
   }
 
   @Test func whatIsAskedIsAnsweredAsOverTheProtocol() async throws {
@@ -166,16 +190,6 @@ import Yams
       let answer = try Socket.post("/api/v1/codes", port: site.port, type: type, body)
       #expect(answer.status == status && answer.text.contains(part), "\(type): \(answer.text)")
     }
-    // What pages of other sites could make a browser ask.
-    let form = try Socket.post(
-      "/api/v1/cluster/rebalance", port: site.port, type: "text/plain", Array("{}".utf8))
-    #expect(form.status == 400)
-    let foreign = try Socket.post(
-      "/api/v1/cluster/rebalance", port: site.port, Array("{}".utf8),
-      headers: ["Sec-Fetch-Site: cross-site"])
-    #expect(foreign.status == 403)
-    #expect(try Socket.get("/api/v1", port: site.port, host: "evil.example").status == 403)
-    #expect(try Socket.get("/api/v1", port: site.port, host: "127.0.0.1:1").status == 200)
     await site.end()
   }
 
@@ -185,18 +199,23 @@ import Yams
     #expect(
       page.status == 200
         && page.head.lowercased().contains("content-security-policy: default-src 'none'"))
-    for reference in page.text.matches(of: /(?:src|href)="([^"#]+)"/) {
-      let path = "/" + reference.output.1
+    var names = page.text.matches(of: /(?:src|href)="([^"#]+)"/).map { String($0.output.1) }
+    for name in names where name.hasSuffix(".js") {
+      let script = try Socket.get("/" + name, port: site.port).text
+      names += script.matches(of: /from "\.\/([^"]+)"/).map { String($0.output.1) }
+    }
+    #expect(Set(names).count == 7, "\(names)")
+    for name in Set(names) {
+      let path = "/" + name
       let file = try Socket.get(path, port: site.port)
       #expect(file.status == 200, "\(path)")
       let foreign = file.text.matches(of: /https?:\/\/[^"' ]+/).map { String($0.output) }
       #expect(foreign.allSatisfy { $0 == "http://www.w3.org/2000/svg" }, "\(path): \(foreign)")
+      for way in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
+        #expect(!file.text.contains(way), "\(path): names could become markup through \(way)")
+      }
     }
     #expect(!page.text.contains("http://") && !page.text.contains("https://"))
-    let script = try Socket.get("/page.js", port: site.port).text
-    for way in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
-      #expect(!script.contains(way), "names could become markup through \(way)")
-    }
     await site.end()
   }
 
@@ -206,44 +225,5 @@ import Yams
       for i in 0..<number { bytes[(i * 37) % 512] ^= UInt8(1 << (i % 8)) }
     }
     return code
-  }
-}
-
-/// A cluster of one worker, and its HTTP port.
-private final class Site {
-  let pair: DaemonPair
-  let client: ClusterClient
-  let port: Int
-
-  init() async throws {
-    pair = try await DaemonPair()
-    try await pair.waitUntilReady()
-    port = pair.coordinatorHTTP
-    client = try await ClusterClient.connect(
-      host: "127.0.0.1", port: pair.coordinatorPort, program: "test")
-  }
-
-  func get(_ path: String) throws -> Socket.Answer { try Socket.get("/api/v1" + path, port: port) }
-
-  func post(_ path: String, _ body: [String: any Sendable]) throws -> Socket.Answer {
-    try Socket.post(
-      "/api/v1" + path, port: port, Array(try JSONSerialization.data(withJSONObject: body)))
-  }
-
-  func ask(_ method: String, _ path: String) throws -> Socket.Answer {
-    try Socket.ask(method, "/api/v1" + path, port: port, headers: ["Host: localhost"])
-  }
-
-  func json(_ answer: Socket.Answer) throws -> [String: Any] {
-    try #require(
-      answer.status == 200
-        ? JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: Any] : nil,
-      "\(answer.status): \(answer.text)")
-  }
-
-  func end() async {
-    await client.close()
-    #expect(pair.worker.end() == 0)
-    #expect(pair.coordinator.end() == 0)
   }
 }

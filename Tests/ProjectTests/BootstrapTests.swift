@@ -50,8 +50,20 @@ import Testing
     #expect(run.status == 1 && run.output.contains("swift is not on the PATH"))
   }
 
+  @Test func aBrowserIsInstalledOnlyWhereThereIsNone() throws {
+    let there = try Self.run(["chromium": "true", "chromedriver": "true"], "chromium")
+    #expect(there.status == 0 && there.output.contains("nothing to do"), "\(there)")
+    let made = try Self.run(
+      ["dpkg-query": "true", "apt-get": Self.apt, "id": "echo 0"], "chromium", hasSwift: false)
+    #expect(made.status == 0 && made.calls.count == 1, "\(made)")
+    #expect(made.calls.first?.hasSuffix("chromium chromium-driver") == true, "\(made)")
+    let elsewhere = try Self.run(["pkg-config": "true", "chromium": "true"], "chromium")
+    #expect(elsewhere.status == 1 && elsewhere.output.contains("not all of chromium chromedriver"))
+    #expect(try Self.run([:], "chromum").status == 64)
+  }
+
   private static func run(
-    _ commands: [String: String], hasSwift: Bool = true
+    _ commands: [String: String], _ arguments: String..., hasSwift: Bool = true
   ) throws -> (status: Int32, output: String, calls: [String]) {
     let folder = FileManager.default.temporaryDirectory
       .appending(path: "thumbprint-bootstrap-\(UUID().uuidString)")
@@ -69,7 +81,7 @@ import Testing
     let process = Process()
     let pipe = Pipe()
     process.executableURL = URL(filePath: "/bin/bash")
-    process.arguments = [Project.root.appending(path: "Tools/bootstrap").path]
+    process.arguments = [Project.root.appending(path: "Tools/bootstrap").path] + arguments
     process.environment = ["PATH": path.path]
     process.currentDirectoryURL = folder
     process.standardInput = FileHandle.nullDevice

@@ -1,5 +1,6 @@
 import Testing
 import ThumbprintCodes
+import ThumbprintCoding
 import ThumbprintCommands
 
 @Suite struct PictureIDsTests {

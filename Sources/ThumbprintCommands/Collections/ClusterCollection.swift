@@ -124,6 +124,10 @@ struct ClusterCollection: CollectionHandle {
       let middle = queries.startIndex + queries.count / 2
       try search(queries[..<middle], run, &outcome)
       return try search(queries[middle...], run, &outcome)
+    } catch var error as ServiceError where error.code == .unavailable && error.hint != nil {
+      error.hint =
+        "see 'thumbprint cluster shards'; 'query --allow-partial' answers from the other shards"
+      throw error
     }
     guard reply.answers.count == queries.count else {
       throw ServiceError(

@@ -137,7 +137,7 @@ struct IngestCommand: ParsableCommand {
       let size = facts[.size] as? UInt64, let date = facts[.modificationDate] as? Date
     else { return nil }
     let milliseconds = Int64((date.timeIntervalSince1970 * 1000).rounded())
-    return ["file_bytes": String(size), "file_modified_ms": String(milliseconds)]
+    return PictureTags.tags(byteCount: size, modified: milliseconds)
   }
 
   private func write(

@@ -1,4 +1,5 @@
 import Foundation
+import ThumbprintClient
 import ThumbprintCodes
 import ThumbprintWire
 
@@ -12,6 +13,10 @@ struct AboutAnswer: Encodable {
   }
 
   struct Limits: Encodable {
+    var recordBytes = GatewayLimits.recordsByteCountMax
+    var writes = GatewayLimits.writeCountMax
+    var nameBytes = RecordLimits.nameByteCountMax
+    var tagBytes = RecordLimits.tagsByteCountMax
     var pictureBytes = GatewayLimits.pictureByteCountMax
     var picturePixels = GatewayLimits.pixelCountMax
     var matches = GatewayLimits.matchCountMax
@@ -21,6 +26,8 @@ struct AboutAnswer: Encodable {
   var version: String
   /// Absent if this coordinator codes and shows no pictures.
   var model: Model?
+  /// Whether everything that would change something is refused.
+  var isReadOnly: Bool
   var limits = Limits()
 }
 
@@ -52,6 +59,8 @@ struct StatsAnswer: Encodable {
 
   init(_ result: CollectionStatsOperation.Result) {
     collection = CollectionAnswer(result.collection)
+    // The primaries were asked just now, and not when they last reported.
+    collection.records = result.shards.reduce(0) { $0 + $1.recordCount }
     digest = result.digest
     shards = result.shards
   }
@@ -69,8 +78,60 @@ struct RecordAnswer: Encodable {
   var distance: Int?
 }
 
+extension RecordAnswer {
+  /// All of a record.
+  init(_ record: Record) {
+    self.init(
+      id: "\(record.id)", name: record.name, image: record.image.hexadecimal,
+      feature: record.feature.base64, tags: record.tags.isEmpty ? nil : record.tags)
+  }
+}
+
 struct RecordsAnswer: Encodable {
   var records: [RecordAnswer]
+}
+
+struct ScrollAnswer: Encodable {
+  var records: [RecordAnswer]
+  /// What the next page comes after; absent if there is none.
+  var next: String?
+}
+
+struct SampleAnswer: Encodable {
+  var records: [RecordAnswer]
+  /// How many records they were drawn from.
+  var drawnFrom: Int
+  /// Whether those were all that the shards that were looked at hold.
+  var isWhole: Bool
+}
+
+/// What storing did; all of it is on the disks of all replicas in sync.
+struct UpsertAnswer: Encodable {
+  var added: Int
+  var replaced: Int
+  var unchanged: Int
+
+  init(_ counts: WriteCounts) {
+    added = counts.added
+    replaced = counts.replaced
+    unchanged = counts.unchanged
+  }
+}
+
+struct DeleteAnswer: Encodable {
+  var deleted: Int
+  /// Ids of which there was no record.
+  var absent: Int
+
+  init(_ counts: WriteCounts) {
+    deleted = counts.deleted
+    absent = counts.absent
+  }
+}
+
+struct AddedAnswer: Encodable {
+  var record: RecordAnswer
+  var counts: UpsertAnswer
 }
 
 struct CodeAnswer: Encodable {

@@ -1,70 +1,15 @@
 import Foundation
 import Hummingbird
-import NIOCore
-import Synchronization
 import ThumbprintClient
 import ThumbprintCodes
-import ThumbprintServer
 import ThumbprintWire
 
-struct CreateBody: Decodable {
-  var name: String
-  var shards: Int?
-  var replicas: Int?
-  var tables: Int?
-  var coder: String?
-}
-
-struct RebalanceBody: Decodable {
-  var dryRun: Bool?
-  var bandwidth: Int?
-}
-
+// Records: read by id and in order, written, deleted.
 extension Gateway {
-  func about() -> AboutAnswer {
-    AboutAnswer(
-      version: Daemon.version,
-      model: pictures.map {
-        .init(
-          identity: $0.identity.name, imageIdentity: $0.imageIdentity.name,
-          codesPictures: $0.hasFeatures)
-      })
-  }
-
-  // MARK: Collections and the cluster
-
-  func createCollection(_ request: Request) async throws -> CollectionAnswer {
-    let body = try await jsonBody(request, as: CreateBody.self)
-    let collection = try await client.createCollection(
-      body.name, shardCount: body.shards ?? 4, replicationFactor: body.replicas ?? 1,
-      tableCount: body.tables ?? 128, coder: try body.coder.map(identity))
-    return CollectionAnswer(collection.description)
-  }
-
-  func rebalance(_ request: Request) async throws -> MovePlan {
-    let body = try await jsonBody(request, as: RebalanceBody.self)
-    if let rate = body.bandwidth, rate < 0 {
-      throw ServiceError(.invalid, "bandwidth: \(rate) is below 0")
-    }
-    return try await client.run(
-      Rebalance(isDryRun: body.dryRun ?? false, byteRate: body.bandwidth))
-  }
-
-  func drain(_ request: Request, _ context: Context) async throws -> MovePlan {
-    let text = try name(context, "worker")
-    guard let worker = WorkerName(text) else {
-      throw ServiceError(.invalid, "'\(text.prefix(64))' is no name of a worker")
-    }
-    let body = try await jsonBody(request, as: RebalanceBody.self)
-    return try await client.run(Drain(worker: worker, isDryRun: body.dryRun ?? false))
-  }
-
-  // MARK: Records
-
   /// `?ids=1,2,3`: those that are there, in the order of the question.
   func records(_ request: Request, _ context: Context) async throws -> RecordsAnswer {
-    guard let text = request.uri.queryParameters["ids"]?.removingPercentEncoding, !text.isEmpty
-    else {
+    let parameters = try QueryParameters(request, known: ["ids"])
+    guard let text = try parameters.text("ids") else {
       throw ServiceError(.invalid, "ids are missing", hint: "?ids=1,2,3")
     }
     let ids = try text.split(separator: ",", omittingEmptySubsequences: false).map(Self.id)
@@ -73,105 +18,149 @@ extension Gateway {
         .tooLarge, "\(ids.count) ids; the most is \(GatewayLimits.recordCountMax)")
     }
     let found = try await collection(context).records(ids)
-    return RecordsAnswer(
-      records: ids.compactMap { found[$0] }.map {
-        RecordAnswer(
-          id: "\($0.id.rawValue)", name: $0.name, image: $0.image.hexadecimal,
-          feature: $0.feature.base64, tags: $0.tags.isEmpty ? nil : $0.tags)
-      })
+    return RecordsAnswer(records: ids.compactMap { found[$0] }.map { RecordAnswer($0) })
   }
 
-  /// Records from anywhere in the collection, in no order: good for looking, not for statistics.
-  func sample(_ request: Request, _ context: Context) async throws -> RecordsAnswer {
-    let count = try number(
-      request, "count", in: 1...GatewayLimits.recordCountMax / 4, standard: 48)
+  func record(_ context: Context) async throws -> RecordAnswer {
+    let id = try Self.id(try name(context, "id"))
     let collection = try await collection(context)
+    guard let record = try await collection.records([id])[id] else {
+      throw ServiceError(
+        .notFound, "there is no record \(id) in '\(collection.description.name)'")
+    }
+    return RecordAnswer(record)
+  }
+
+  /// `?after=17&limit=100`: all records page by page, in the order of their ids.
+  func scroll(_ request: Request, _ context: Context) async throws -> ScrollAnswer {
+    let parameters = try QueryParameters(request, known: ["after", "limit"])
+    let limit = try parameters.number("limit", in: 1...GatewayLimits.recordCountMax) ?? 100
+    let after = try parameters.id("after")
+    let collection = try await collection(context)
+    // A little more than its share of each shard; where a shard had more to give, nobody knows
+    // what comes after the last that it gave, so the page ends there.
     let shardCount = collection.description.shardCount
-    let shards = (0..<shardCount).shuffled().prefix(4)
-    var found: [String: RecordAnswer] = [:]
-    for shard in shards {
-      guard let last = try await lastID(collection, shard) else { continue }
-      for _ in 0..<(count + shards.count - 1) / shards.count where found.count < count {
-        let start = UInt64.random(in: 0...last.rawValue)
-        let rows = try await rows(
-          collection, shard, after: start == 0 ? nil : ItemID(start - 1),
-          parts: [.images, .names])
-        guard rows.rowCount > 0 else { continue }
-        let record = try Self.record(rows, 0)
-        found[record.id] = record
+    let rowCount = min(limit, limit / shardCount * 5 / 4 + 8)
+    var found: [(id: ItemID, record: RecordAnswer)] = []
+    var horizon: ItemID?
+    for shard in 0..<shardCount {
+      let reply = try await client.ask(
+        ScanRequest(
+          shard: ShardKey(collection: collection.id, number: shard), after: after,
+          rowCountMax: rowCount, parts: [.images, .names, .tags]))
+      for row in 0..<reply.rows.rowCount {
+        found.append((reply.rows.id(row), try Self.record(reply.rows, row)))
       }
+      if !reply.isLast, let last = found.last?.id { horizon = min(horizon ?? last, last) }
     }
-    return RecordsAnswer(records: found.values.shuffled())
+    found.sort { $0.id < $1.id }
+    let page = found.prefix(limit).prefix { $0.id <= horizon ?? $0.id }
+    let isLast = horizon == nil && page.count == found.count
+    return ScrollAnswer(
+      records: page.map(\.record), next: isLast ? nil : page.last.map { "\($0.id)" })
   }
 
-  /// The greatest id of a shard, found bit by bit; `nil` if it is empty.
-  private func lastID(
-    _ collection: RemoteCollection, _ shard: Int
-  ) async throws(ServiceError) -> ItemID? {
-    guard try await rows(collection, shard, after: nil, parts: []).rowCount > 0 else { return nil }
-    var low: UInt64 = 0
-    for bit in stride(from: 63, through: 0, by: -1) {
-      let middle = low | 1 << UInt64(bit)
-      let rows = try await rows(collection, shard, after: ItemID(middle - 1), parts: [])
-      if rows.rowCount > 0 { low = middle }
+  /// Stores records, on the disks of all replicas in sync before it answers.
+  func upsert(_ request: Request, _ context: Context) async throws -> UpsertAnswer {
+    try await writers.run {
+      let body = try await jsonBody(
+        request, as: UpsertBody.self, byteCountMax: GatewayLimits.recordsByteCountMax)
+      try Self.checkCount(body.records.count)
+      let collection = try await collection(context)
+      let records = try body.records.enumerated().map { index, record in
+        try Self.naming("records.\(index)") { () throws(ServiceError) in
+          let record = try Self.record(record.body)
+          try RemoteCollection.check(record)
+          return record
+        }
+      }
+      return UpsertAnswer(
+        try await collection.upsert(records, coder: try body.coder.map(identity)))
     }
-    return ItemID(low)
   }
 
-  private func rows(
-    _ collection: RemoteCollection, _ shard: Int, after: ItemID?, parts: RowParts
-  ) async throws(ServiceError) -> RowColumns {
-    try await client.ask(
-      ScanRequest(
-        shard: ShardKey(collection: collection.id, number: shard), after: after, rowCountMax: 1,
-        parts: parts)
-    ).rows
+  func delete(_ request: Request, _ context: Context) async throws -> DeleteAnswer {
+    try await writers.run {
+      let body = try await jsonBody(
+        request, as: DeleteBody.self, byteCountMax: GatewayLimits.recordsByteCountMax)
+      try Self.checkCount(body.ids.count)
+      let ids = try body.ids.enumerated().map { index, id in
+        try Self.naming("ids.\(index)") { () throws(ServiceError) in try Self.id(id) }
+      }
+      return DeleteAnswer(try await collection(context).delete(ids))
+    }
   }
 
-  // MARK: Pictures
+  func deleteOne(_ context: Context) async throws -> DeleteAnswer {
+    let id = try Self.id(try name(context, "id"))
+    return DeleteAnswer(try await collection(context).delete([id]))
+  }
 
-  private func desk() throws(ServiceError) -> PictureDesk {
-    guard let pictures else {
+  private static func checkCount(_ count: Int) throws(ServiceError) {
+    guard count > 0 else { throw ServiceError(.invalid, "there is nothing in the request") }
+    guard count <= GatewayLimits.writeCountMax else {
       throw ServiceError(
-        .unavailable, "this coordinator has no model, so it codes and shows no pictures",
-        hint: "start it with --model FILE")
+        .tooLarge, "\(count) records; the most at once is \(GatewayLimits.writeCountMax)",
+        hint: "send them in several requests")
     }
-    return pictures
   }
 
-  func code(_ request: Request) async throws -> CodeAnswer {
-    let desk = try desk()
-    let type = request.headers[.contentType] ?? ""
-    guard ["image/png", "image/jpeg", "application/octet-stream"].contains(type) else {
-      throw ServiceError(
-        .invalid, "the content type has to be image/png, image/jpeg or application/octet-stream")
+  /// An error of `body` says which part of the request it is about.
+  private static func naming<Value>(
+    _ part: String, _ body: () throws(ServiceError) -> Value
+  ) throws(ServiceError) -> Value {
+    do {
+      return try body()
+    } catch {
+      var error = error
+      error.message = "\(part): \(error.message)"
+      throw error
     }
-    let count = uploadCount.add(1, ordering: .relaxed).newValue
-    defer { uploadCount.subtract(1, ordering: .relaxed) }
-    guard count <= GatewayLimits.uploadCountMax else {
-      throw ServiceError(
-        .busy, "\(GatewayLimits.uploadCountMax) pictures are being received already",
-        hint: "ask again later")
-    }
-    let file = try await body(request, byteCountMax: GatewayLimits.pictureByteCountMax)
-    let (feature, image) = try await desk.code(file)
-    return CodeAnswer(
-      coder: desk.identity.name, feature: feature.base64, image: image.hexadecimal)
   }
 
-  func thumbnail(_ context: Context) async throws -> Response {
-    let desk = try desk()
-    let text = try name(context, "code")
-    guard let bytes = Hexadecimal.bytes(text), [16, 32, 48, 64].contains(bytes.count),
-      let code = ImageCode(bytes + [UInt8](repeating: 0, count: ImageCode.byteCount - bytes.count))
-    else {
+  private static func record(_ body: RecordBody) throws(ServiceError) -> Record {
+    Record(
+      id: try id(body.id), name: body.name, tags: body.tags ?? [:],
+      feature: try feature(body.feature), image: try body.image.map(image) ?? ImageCode())
+  }
+
+  // MARK: Values as texts
+
+  static func id(_ text: some StringProtocol) throws(ServiceError) -> ItemID {
+    guard let number = UInt64(text), text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
       throw ServiceError(
-        .invalid, "a thumbnail is named by 16, 32, 48 or 64 bytes of an image code in hexadecimal")
+        .invalid, "'\(text.prefix(32))' is no id: a number from 0 to \(UInt64.max)")
     }
-    let png = try await desk.png(code, byteCount: bytes.count)
-    return Response(
-      status: .ok,
-      headers: [.contentType: "image/png", .cacheControl: "max-age=86400, immutable"],
-      body: .init(byteBuffer: ByteBuffer(bytes: png)))
+    return ItemID(number)
+  }
+
+  static func feature(_ text: String) throws(ServiceError) -> FeatureCode {
+    guard let bytes = Data(base64Encoded: text), let feature = FeatureCode(Array(bytes)) else {
+      throw ServiceError(
+        .invalid, "feature: has to be \(FeatureCode.byteCount) bytes in Base64")
+    }
+    return feature
+  }
+
+  static func image(_ text: String) throws(ServiceError) -> ImageCode {
+    guard let bytes = Hexadecimal.bytes(text), let image = ImageCode(bytes) else {
+      throw ServiceError(
+        .invalid, "image: has to be \(ImageCode.byteCount) bytes in hexadecimal")
+    }
+    return image
+  }
+
+  func identity(_ text: String) throws(ServiceError) -> CoderIdentity {
+    guard let identity = CoderIdentity(text) else {
+      throw ServiceError(.invalid, "coder: '\(text.prefix(80))' is no name of a coder")
+    }
+    return identity
+  }
+
+  static func record(_ rows: RowColumns, _ row: Int) throws(ServiceError) -> RecordAnswer {
+    let tags = rows.parts.contains(.tags) ? try rows.tags(row) : [:]
+    return RecordAnswer(
+      id: "\(rows.id(row).rawValue)", name: rows.name(row), image: rows.image(row).hexadecimal,
+      tags: tags.isEmpty ? nil : tags)
   }
 }

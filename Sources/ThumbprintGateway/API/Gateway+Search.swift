@@ -4,20 +4,6 @@ import ThumbprintClient
 import ThumbprintCodes
 import ThumbprintWire
 
-/// What a search is asked with. Exactly one of `id` and `feature` says what for.
-struct SearchBody: Decodable {
-  var id: String?
-  var feature: String?
-  var image: String?
-  var coder: String?
-  var k: Int?
-  var within: Int?
-  var maxDistance: Int?
-  var promise: String?
-  var metric: String?
-  var partial: Bool?
-}
-
 extension Gateway {
   func search(_ request: Request, _ context: Context) async throws -> SearchAnswerBody {
     let began = ContinuousClock.now
@@ -34,7 +20,7 @@ extension Gateway {
       throw ServiceError(.invalid, "image: the combined metric compares image codes too")
     }
     search.append(feature: feature, image: image)
-    let reply = try await collection.search(search)
+    let reply = try await Self.answer(to: search, of: collection)
     guard let answer = reply.answers.first else {
       throw ServiceError(.internalError, "the answer holds no query")
     }
@@ -66,6 +52,21 @@ extension Gateway {
       milliseconds: (ContinuousClock.now - began) / .milliseconds(1))
   }
 
+  /// Searches; what is unavailable is hinted at as it is asked for here.
+  private static func answer(
+    to search: SearchRequest, of collection: RemoteCollection
+  ) async throws(ServiceError) -> SearchReply {
+    do {
+      return try await collection.search(search)
+    } catch {
+      var error = error
+      if error.code == .unavailable, error.hint != nil {
+        error.hint = "\"partial\": true answers from the other shards; /api/v1/cluster shows all"
+      }
+      throw error
+    }
+  }
+
   /// The codes that are searched for.
   private func query(
     _ body: SearchBody, _ collection: RemoteCollection
@@ -79,18 +80,7 @@ extension Gateway {
       }
       return (record.feature, record.image)
     case (nil, let text?):
-      guard let bytes = Data(base64Encoded: text), let feature = FeatureCode(Array(bytes)) else {
-        throw ServiceError(
-          .invalid, "feature: has to be \(FeatureCode.byteCount) bytes in Base64")
-      }
-      let image = try body.image.map { text throws(ServiceError) in
-        guard let bytes = Hexadecimal.bytes(text), let image = ImageCode(bytes) else {
-          throw ServiceError(
-            .invalid, "image: has to be \(ImageCode.byteCount) bytes in hexadecimal")
-        }
-        return image
-      }
-      return (feature, image)
+      return (try Self.feature(text), try body.image.map(Self.image))
     case (nil, nil), (.some, .some):
       throw ServiceError(.invalid, "a search needs 'id' or 'feature', and not both")
     }
@@ -131,45 +121,48 @@ extension Gateway {
     }
   }
 
-  func identity(_ text: String) throws(ServiceError) -> CoderIdentity {
-    guard let identity = CoderIdentity(text) else {
-      throw ServiceError(.invalid, "coder: '\(text.prefix(80))' is no name of a coder")
-    }
-    return identity
-  }
-
-  static func id(_ text: some StringProtocol) throws(ServiceError) -> ItemID {
-    guard let number = UInt64(text) else {
-      throw ServiceError(
-        .invalid, "'\(text.prefix(32))' is no id: a number from 0 to \(UInt64.max)")
-    }
-    return ItemID(number)
-  }
-
-  static func record(_ rows: RowColumns, _ row: Int) throws(ServiceError) -> RecordAnswer {
-    let tags = rows.parts.contains(.tags) ? try rows.tags(row) : [:]
-    return RecordAnswer(
-      id: "\(rows.id(row).rawValue)", name: rows.name(row), image: rows.image(row).hexadecimal,
-      tags: tags.isEmpty ? nil : tags)
-  }
-
   /// What was proved, for people.
   private static func sentence(
     _ certificate: WireCertificate, _ promise: WirePromise, missing: Int
   ) -> String {
-    let rows = "\(certificate.rowCount) records"
+    let count = grouped(certificate.rowCount)
+    let rows = missing == 0 ? "all \(count) records" : "the \(count) records that were searched"
     let proof =
       switch promise {
-      case .exact: "Exact: the same answer as comparing all \(rows)."
+      case .exact: "Exact: these are the nearest of \(rows)."
       case .certified where certificate.missProbability == 0:
-        "Certified: exact, the same answer as comparing all \(rows)."
+        "Certified exact: these are the nearest of \(rows)."
       case .certified:
-        "Certified: the true answer among \(rows), but for a chance of at most "
-          + "\(certificate.missProbability)."
+        "Certified: these are the nearest of \(rows); the chance that a nearer one was missed "
+          + "is \(chance(certificate.missProbability))."
       case .recall(let share):
-        "At least \(share * 100) % of the true answers among \(rows), on average."
+        "At least \(grouped(share * 100)) % of the nearest of \(rows) on average."
       }
-    let lack = missing == 0 ? "" : " \(missing) shards did not answer; their records are missing."
-    return "\(proof) \(certificate.codesCompared) codes were compared in full.\(lack)"
+    let compared = grouped(certificate.codesCompared)
+    let work =
+      certificate.codesCompared < certificate.rowCount
+      ? " Only \(compared) codes had to be compared bit by bit." : ""
+    let lack = missing == 0 ? "" : " Nothing is known of those in the shards that did not answer."
+    return proof + work + lack
+  }
+
+  private static func grouped(_ number: UInt64) -> String {
+    number.formatted(IntegerFormatStyle<UInt64>(locale: Locale(identifier: "en_US")))
+  }
+
+  private static func grouped(_ number: Double) -> String {
+    number.formatted(FloatingPointFormatStyle<Double>(locale: Locale(identifier: "en_US")))
+  }
+
+  /// A small chance as people say it: at most one in so many.
+  private static func chance(_ probability: Double) -> String {
+    let units = [(1e18, "billion billion"), (1e9, "billion"), (1e6, "million"), (1e3, "thousand")]
+    let times = 1 / probability
+    guard let (unit, name) = units.first(where: { times >= $0.0 }) else {
+      return "at most \(probability)"
+    }
+    if times >= 1e27 { return "practically none" }
+    let count = UInt64(times / unit)
+    return "at most 1 in \(count == 1 ? "a" : grouped(count)) \(name)"
   }
 }

@@ -67,7 +67,7 @@ extension CoordinatorCore {
     guard let found = map.collection(named: name) else {
       throw ServiceError(
         .notFound, "there is no collection '\(name)'",
-        hint: "look at 'thumbprint collection list'")
+        hint: "the list of collections names those that there are")
     }
     return found
   }
@@ -108,7 +108,7 @@ extension CoordinatorCore {
         return request.fail(
           ServiceError(
             .unavailable, "'\(entry.name)' is made, but not all of its shards are there yet",
-            hint: "see 'thumbprint cluster shards'"))
+            hint: "the state of the cluster shows its shards; it can be written to when they are"))
       }
       request.answer(AdminReply(describe(id, entry), of: CreateCollection.self))
     }

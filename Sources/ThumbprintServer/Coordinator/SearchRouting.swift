@@ -92,7 +92,7 @@ extension CoordinatorCore {
     guard let entry = map.collections[id] else {
       throw ServiceError(
         .notFound, "there is no collection \(id)",
-        hint: "it was dropped: look at 'thumbprint collection list'")
+        hint: "it was dropped; the list of collections names those that there are")
     }
     return entry
   }
@@ -261,7 +261,8 @@ extension CoordinatorCore {
     case .unavailable(let shards):
       ServiceError(
         .unavailable, "no replica answers of shard \(list(shards)) of '\(name)'",
-        hint: "see 'thumbprint cluster shards'; --allow-partial answers from the other shards")
+        // Programs of all kinds ask: each names its own way to say so.
+        hint: "a search that allows a partial answer gets that of the other shards")
     case .deadlineExceeded(let shards):
       ServiceError(.deadlineExceeded, "no answer in time of shard \(list(shards)) of '\(name)'")
     case .tooManyQueries: ServiceError(.busy, "too many queries are open")

@@ -21,17 +21,21 @@ struct WireReader {
   mutating func begin(_ layout: (some WireLayout).Type) throws(ServiceError) {
     guard remainingByteCount >= layout.byteCount else {
       throw .malformed(
-        "\(place): \(layout.name)", expected: "\(layout.byteCount) bytes",
-        found: remainingByteCount)
+        part(layout.name), expected: "\(layout.byteCount) bytes", found: remainingByteCount)
     }
     base = offset
     offset += layout.byteCount
     for field in layout.reserved {
       for i in 0..<field.byteCount where bytes[base + field.offset + i] != 0 {
         throw .malformed(
-          "\(place): \(layout.name)", expected: "zero in reserved bytes", found: "other bytes")
+          part(layout.name), expected: "zero in reserved bytes", found: "other bytes")
       }
     }
+  }
+
+  /// A part of what is read, for messages; a message's own head has the name of the message.
+  private func part(_ name: StaticString) -> String {
+    place == "\(name)" ? place : "\(place): \(name)"
   }
 
   /// A field of the layout that was begun last.

@@ -1,20 +1,7 @@
-import CXXHash
 import ThumbprintCodes
+import ThumbprintCoding
 
-/// Ids made from names, so that a picture has the same one whenever it is loaded.
-package enum PictureIDs {
-  /// Ids are below 2⁵², which every reader of JSON keeps exactly.
-  package static let bitCount = 52
-  /// How often another id is made when one is taken: the chance that all are is below any doubt.
-  static let attemptCount = 8
-
-  /// The id for a name; each attempt gives another.
-  package static func id(_ name: String, attempt: Int) -> ItemID {
-    var name = name
-    let hash = name.withUTF8 { XXH3_64bits_withSeed($0.baseAddress, $0.count, UInt64(attempt)) }
-    return ItemID(hash >> (64 - UInt64(bitCount)))
-  }
-
+extension PictureIDs {
   /// A name's id, and the record that has it already.
   package struct Place {
     package var id: ItemID

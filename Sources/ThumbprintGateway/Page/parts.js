@@ -1,0 +1,134 @@
+// What all pages are made of: the API, words, and pieces of the document.
+// Names and all other text of records go into the page as text, never as markup.
+
+export const api = "/api/v1";
+export const $ = (id) => document.getElementById(id);
+
+/** What every page knows. */
+export const state = { about: null, collections: [], page: "search" };
+
+export function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined) continue;
+    if (name === "class") made.className = value;
+    else made.setAttribute(name, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+/** Says something on the page that is shown; screen readers hear it. */
+export function say(text, isError = false) {
+  const place = $(state.page + "-message");
+  if (place.textContent !== text) place.textContent = text;
+  place.classList.toggle("error", isError);
+}
+
+/** Why the coordinator did not do what it was asked. */
+export class Refusal extends Error {
+  constructor(message, code = "") {
+    super(message);
+    this.code = code;
+  }
+}
+
+export async function ask(path, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(api + path, options);
+  } catch {
+    throw new Refusal("The coordinator does not answer. Is it running?", "disconnected");
+  }
+  const body = await answer.json().catch(() => null);
+  if (answer.ok && body !== null) return body;
+  const error = body && body.error;
+  if (!error) throw new Refusal("The coordinator answered " + answer.status + ".");
+  throw new Refusal(sentence(error.message) + (error.hint ? " " + sentence(error.hint) : ""), error.code);
+}
+
+function sentence(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+}
+
+export const send = (path, value, method = "POST") =>
+  ask(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(value) });
+
+export const plain = (count) => Number(count).toLocaleString("en");
+export const counted = (count, noun) => plain(count) + " " + noun + (count === 1 ? "" : "s");
+export const short = (text, count = 100) => (text.length > count ? text.slice(0, count - 1) + "…" : text);
+
+export function bytes(count) {
+  const units = ["bytes", "kB", "MB", "GB", "TB", "PB"];
+  let unit = 0;
+  while (count >= 1000 && unit < units.length - 1) { count /= 1000; unit += 1; }
+  return (unit && count < 100 ? count.toFixed(1) : Math.round(count)) + " " + units[unit];
+}
+
+export function duration(seconds) {
+  if (seconds < 1) return "less than a second";
+  if (seconds < 100) return counted(Math.round(seconds), "second");
+  if (seconds < 6000) return counted(Math.round(seconds / 60), "minute");
+  return counted(Math.round(seconds / 3600), "hour");
+}
+
+export const current = () => state.collections.find((each) => each.name === $("collections").value);
+export const place = (collection = current()) => "/collections/" + encodeURIComponent(collection.name);
+
+/** Asks which collections there are, and keeps the choice. */
+export async function loadCollections(wanted = $("collections").value) {
+  state.collections = await ask("/collections");
+  $("collections").replaceChildren(...state.collections.map((each) => element("option", { value: each.name }, short(each.name, 60))));
+  if (state.collections.some((each) => each.name === wanted)) $("collections").value = wanted;
+  document.querySelector(".pick").hidden = state.page === "cluster" || state.collections.length === 0;
+}
+
+/** Whether the model of the coordinator shows what the codes of a collection are of. */
+export function isShown(collection) {
+  const model = state.about.model;
+  return Boolean(model) && (!collection.coder || collection.coder === model.identity || collection.coder === model.imageIdentity);
+}
+
+/** A quarter of the code comes first; the whole of it replaces that when it is there. */
+export function thumbnail(code, alt) {
+  const image = element("img", { class: "thumb coarse", alt, width: 32, height: 32, loading: "lazy" });
+  image.src = api + "/thumbnails/" + code.slice(0, 32);
+  image.addEventListener("load", () => {
+    const fine = new Image();
+    fine.addEventListener("load", () => { image.src = fine.src; image.classList.remove("coarse"); });
+    fine.src = api + "/thumbnails/" + code;
+  }, { once: true });
+  return image;
+}
+
+/** What a record is called, the part after the last slash apart. */
+export function title(record) {
+  const whole = record.name || "record " + record.id;
+  const cut = whole.replace(/\/+$/, "").lastIndexOf("/") + 1;
+  return { whole, folder: whole.slice(0, cut), last: whole.slice(cut) };
+}
+
+/** A record as a link to a search for what is like it. */
+export function card(record, collection, distanceMax = 0) {
+  const { whole, folder, last } = title(record);
+  const link = element("a", { class: "card", href: address(collection, record.id), title: short(whole, 300) });
+  if (isShown(collection)) link.append(thumbnail(record.image, ""));
+  const words = element("span", { class: "words" }, element("span", { class: "name" }, short(last, 200)));
+  if (folder) words.append(element("span", { class: "soft folder" }, short(folder, 100)));
+  if (record.distance === undefined) {
+    link.setAttribute("aria-label", "Search for what is like " + short(whole, 300));
+  } else {
+    // Codes of strangers differ in up to half of their bits, not in all.
+    const share = Math.max(0, 1 - record.distance / (distanceMax / 2));
+    const fill = element("span");
+    fill.style.width = share * 100 + "%";
+    const words_ = record.distance === 0 ? "same code" : plain(record.distance) + " bits apart";
+    words.append(element("span", { class: "soft" }, words_), element("span", { class: "score", "aria-hidden": "true" }, fill));
+    link.setAttribute("aria-label", short(whole, 300) + ", " + plain(record.distance) + " of " + plain(distanceMax) + " bits apart");
+  }
+  link.append(words);
+  return element("li", {}, link);
+}
+
+/** Where a search for a record is found again. */
+export const address = (collection, id) => "#search/" + encodeURIComponent(collection.name) + "/" + id;

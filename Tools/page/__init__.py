@@ -1,0 +1,1 @@
+"""Drives the web page of a coordinator in headless Chromium."""
