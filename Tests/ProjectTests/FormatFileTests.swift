@@ -53,7 +53,7 @@ import ThumbprintNets
       file.entries.map {
         $0.name.replacing(/stage\d/, with: "stageK").replacing(/conv\d+_\d+/, with: "convB_C")
       })
-    let normalization = described.filter { $0.contains(".bnB_C.") }
+    let normalization = described.filter { $0.contains(".normB_C.") }
     #expect(normalization.count == 4, "those that this model has no use for")
     #expect(found == described.subtracting(normalization))
     for key in file.metadata.keys where !key.hasPrefix("note.") {
