@@ -16,6 +16,7 @@ let package = Package(
     .library(name: "ThumbprintWire", targets: ["ThumbprintWire"]),
     .library(name: "ThumbprintStorage", targets: ["ThumbprintStorage"]),
     .library(name: "ThumbprintCluster", targets: ["ThumbprintCluster"]),
+    .library(name: "ThumbprintClient", targets: ["ThumbprintClient"]),
     .library(name: "ThumbprintNets", targets: ["ThumbprintNets"]),
     .library(name: "ThumbprintImages", targets: ["ThumbprintImages"]),
     .library(name: "ThumbprintScenes", targets: ["ThumbprintScenes"]),
@@ -298,8 +299,10 @@ let package = Package(
     .testTarget(
       name: "ProjectTests",
       dependencies: [
-        "thumbprint", "ThumbprintCommands", "ThumbprintStorage", "ThumbprintWire",
-        "ThumbprintCodes",
+        "thumbprint", "thumbprint-coordinator", "thumbprint-shard", "thumbprint-simulate",
+        "thumbprint-trial", "ThumbprintCommands", "ThumbprintClient", "ThumbprintCoding",
+        "ThumbprintNets", "ThumbprintImages", "ThumbprintScenes", "ThumbprintStorage",
+        "ThumbprintCluster", "ThumbprintWire", "ThumbprintIndex", "ThumbprintCodes",
       ],
       swiftSettings: swiftSettings),
     .testTarget(

@@ -7,7 +7,7 @@ import ThumbprintWire
 
 /// A cluster, asked through its coordinator.
 ///
-/// Any task may call. A call that fails with a retryable ``ServiceError`` may be made again: writes
+/// Any task may call. A call that fails with a retryable `ServiceError` may be made again: writes
 /// that were carried out already do nothing the second time.
 public final class ClusterClient: Sendable {
   /// `HOST:PORT` of the coordinator.

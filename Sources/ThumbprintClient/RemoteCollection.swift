@@ -14,7 +14,7 @@ public struct RemoteCollection: Sendable {
 
   public var id: CollectionID { description.id }
 
-  /// Answers queries; ``SearchRequest/collection`` must be ``id``.
+  /// Answers queries; `SearchRequest.collection` must be ``id``.
   public func search(_ search: SearchRequest) async throws(ServiceError) -> SearchReply {
     if let problem = search.problem { throw ServiceError(.invalid, problem) }
     return try await client.ask(search)

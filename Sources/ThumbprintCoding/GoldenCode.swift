@@ -6,7 +6,7 @@ import ThumbprintNets
 /// What a model made of one generated picture, kept in its file, so that any machine can show that
 /// it makes the same codes.
 ///
-/// Networks answer with the same bits on every processor (``InferenceNetwork``). A later version may
+/// Networks answer with the same bits on every processor (`InferenceNetwork`). A later version may
 /// add in another order, and a bit whose network answers almost 0 may then turn: a comparison allows
 /// ``flippedBitShareMax``.
 public struct GoldenCode: Sendable, Equatable {

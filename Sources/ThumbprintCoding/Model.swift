@@ -34,7 +34,7 @@ public struct Model: Sendable {
 
   /// Reads a file that ``write(to:halves:)`` wrote, or a codec alone.
   ///
-  /// - Throws: ``NetsError``, or ``CodingError/Code/malformedModel`` naming the path.
+  /// - Throws: `NetsError`, or ``CodingError/Code/malformedModel`` naming the path.
   public init(path: String) throws {
     let file = try SafetensorsFile(path: path)
     guard file.metadata["kind"] == Self.kind else {

@@ -24,7 +24,7 @@ public struct TrainingPictures: Sendable {
   /// Reads pictures, in the order of their paths; all that is random is a function of seed and place.
   ///
   /// - Parameter progress: Called with the number of files read, from time to time.
-  /// - Throws: ``ImagesError`` naming the first file that cannot be read.
+  /// - Throws: `ImagesError` naming the first file that cannot be read.
   public func read(
     _ paths: [String], threadCount: Int, progress: (Int) throws -> Void = { _ in }
   ) throws -> Thumbnails {

@@ -25,8 +25,8 @@ extension Picture {
   /// The picture, or a part of it, at another size, free of aliasing.
   ///
   /// - Parameters:
-  ///   - width: `1...sideMax`.
-  ///   - height: `1...sideMax`.
+  ///   - newWidth: `1...sideMax`.
+  ///   - newHeight: `1...sideMax`.
   ///   - region: The part to use, inside the picture; all of it if `nil`.
   /// - Complexity: O(pixels of the region × `width` of the filter); memory of 12 bytes per new pixel.
   public func resized(

@@ -35,7 +35,7 @@ public struct BitPermutation: Sendable {
     inverseOrder = inverse
   }
 
-  /// Writes the permuted code to `target`; both hold ``FeatureCode/byteCount`` bytes and may
+  /// Writes the permuted code to `target`; both hold `FeatureCode.byteCount` bytes and may
   /// not overlap. Bits of permuted bytes are numbered as in the code. About 1 µs.
   public func permute(_ code: UnsafeRawPointer, to target: UnsafeMutableRawPointer) {
     order.withUnsafeBufferPointer { tp_permute(code, $0.baseAddress!, target) }
@@ -45,7 +45,7 @@ public struct BitPermutation: Sendable {
   public static let groupCount = 64
 
   /// Writes ``groupCount`` permuted codes to `targets`, as ``permute(_:to:)`` does with one; both
-  /// hold so many codes of ``FeatureCode/byteCount`` bytes, one after another. Costs a code about
+  /// hold so many codes of `FeatureCode.byteCount` bytes, one after another. Costs a code about
   /// a quarter of what permuting it alone does.
   public func permuteGroup(_ codes: UnsafeRawPointer, to targets: UnsafeMutableRawPointer) {
     sources.withUnsafeBufferPointer { tp_permute_64(codes, $0.baseAddress!, targets) }

@@ -11,7 +11,7 @@ import ThumbprintCodes
 /// | `seconds` | 32 | permuted bits 256..<512 |
 /// | `rests` | 448 | permuted bits 512..<4096 |
 /// | `images` | 64 | the image code, bits as they came |
-/// | `ids` | 8 | ``ItemID``, little-endian, any alignment |
+/// | `ids` | 8 | `ItemID`, little-endian, any alignment |
 ///
 /// A value is a view: whoever makes it promises that the memory stays in place and unchanged
 /// for as long as the value, or an index made from it, is used.
@@ -79,7 +79,7 @@ public struct CodeColumns: @unchecked Sendable {
     return part
   }
 
-  /// Copies the permuted feature code of a row, ``FeatureCode/byteCount`` bytes.
+  /// Copies the permuted feature code of a row, `FeatureCode.byteCount` bytes.
   public func copyPermutedCode(ofRow row: Int, to target: UnsafeMutableRawPointer) {
     target.copyMemory(
       from: sketches + Self.sketchByteCount * row, byteCount: Self.sketchByteCount)

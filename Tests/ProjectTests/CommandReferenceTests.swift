@@ -1,11 +1,18 @@
 import Foundation
 import Testing
 
-/// Holds docs/reference/cli.md to what the program accepts, both ways.
+/// Holds the pages of reference to what the programs accept, both ways.
 @Suite struct CommandReferenceTests {
-  @Test func everyCommandAndFlagIsDocumentedAndNothingElse() throws {
-    let commands = try Self.commandsOfProgram()
-    let reference = try Reference(Project.file("docs/reference/cli.md"))
+  @Test(
+    arguments: [
+      ("docs/reference/cli.md", ["thumbprint"]),
+      ("docs/reference/trials.md", ["thumbprint-trial", "thumbprint-simulate"]),
+    ])
+  func everyCommandAndFlagIsDocumentedAndNothingElse(_ page: String, _ names: [String]) throws {
+    let all = try ProgramHelp.all()
+    var commands: [String: Set<String>] = [:]
+    for name in names { commands.merge(try #require(all[name]).flags) { $1 } }
+    let reference = try Reference(Project.file(page))
     #expect(Set(commands.keys) == Set(reference.sections.keys))
     for (command, flags) in commands {
       let written = reference.sections[command] ?? []
@@ -14,12 +21,12 @@ import Testing
       #expect(missing.isEmpty, "\(command): not in the reference: \(missing.sorted())")
       #expect(invented.isEmpty, "\(command): only in the reference: \(invented.sorted())")
     }
-    let used = commands.values.reduce(into: Self.everywhere) { $0.formUnion($1) }
+    let used = commands.values.reduce(into: Set(["-h", "--help"])) { $0.formUnion($1) }
     #expect(reference.common.isSubset(of: used), "a common flag that no command has")
   }
 
   @Test func everyCommandHasAnAbstractAndExamples() throws {
-    let root = try Self.help()
+    let root = try ProgramHelp("thumbprint").root
     var leaves = 0
     root.visit { command in
       #expect(command.abstract?.hasSuffix(".") == true, "\(command.path): abstract")
@@ -36,28 +43,6 @@ import Testing
       }
     }
     #expect(leaves > 10)
-  }
-
-  /// The parser's own, on every command.
-  private static let everywhere: Set<String> = ["-h", "--help"]
-
-  /// The flags of each command that does something, by its full name.
-  private static func commandsOfProgram() throws -> [String: Set<String>] {
-    var commands: [String: Set<String>] = [:]
-    try help().visit { command in
-      guard command.children.isEmpty || command.superCommands == nil else { return }
-      commands[command.path] = Set(
-        (command.arguments ?? []).flatMap { argument in
-          (argument.names ?? []).map { $0.kind == "short" ? "-\($0.name)" : "--\($0.name)" }
-        }
-      ).subtracting(everywhere)
-    }
-    return commands
-  }
-
-  private static func help() throws -> Command {
-    let json = try BuiltProgram.output(["--experimental-dump-help"])
-    return try JSONDecoder().decode(ToolInfo.self, from: json).command
   }
 }
 
@@ -82,38 +67,5 @@ private struct Reference {
         }
       }
     }
-  }
-}
-
-/// What `--experimental-dump-help` prints, as far as it is read here.
-private struct ToolInfo: Decodable {
-  var command: Command
-}
-
-private struct Command: Decodable {
-  struct Argument: Decodable {
-    struct Name: Decodable {
-      var kind: String
-      var name: String
-    }
-    var names: [Name]?
-    var abstract: String?
-    var shouldDisplay: Bool
-  }
-
-  var superCommands: [String]?
-  var commandName: String
-  var abstract: String?
-  var discussion: String?
-  var arguments: [Argument]?
-  var subcommands: [Command]?
-
-  var path: String { ((superCommands ?? []) + [commandName]).joined(separator: " ") }
-  /// Without the `help` command that the parser adds.
-  var children: [Command] { (subcommands ?? []).filter { $0.commandName != "help" } }
-
-  func visit(_ body: (Command) -> Void) {
-    body(self)
-    for child in children { child.visit(body) }
   }
 }

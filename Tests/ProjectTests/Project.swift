@@ -12,6 +12,19 @@ enum Project {
     var text: String
 
     var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
+
+    /// What stands between characters that names do not have.
+    var words: Set<String> {
+      let parts = text.utf8.split { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+          false
+        default: true
+        }
+      }
+      return Set(parts.map { String($0) ?? "" })
+    }
   }
 
   /// Every file below a folder of the root whose name ends in one of `endings`, in path order.
@@ -32,6 +45,25 @@ enum Project {
       }
     }
     return found.sorted { $0.path < $1.path }
+  }
+
+  /// Every file below a folder of the root that is text, but for documents.
+  static func texts(in folder: String) throws -> [File] {
+    let paths = FileManager.default.enumerator(atPath: root.appending(path: folder).path)
+    return (paths?.compactMap { $0 as? String } ?? []).sorted().compactMap { name in
+      let path = folder + "/" + name
+      let parts = path.split(separator: "/")
+      guard !parts.dropFirst().contains(where: { $0.hasPrefix(".") || $0 == "__pycache__" }),
+        !path.hasSuffix(".md"), !path.hasSuffix(".safetensors"), !path.hasSuffix(".mdb"),
+        let text = try? String(contentsOf: root.appending(path: path), encoding: .utf8)
+      else { return nil }
+      return File(path: path, text: text)
+    }
+  }
+
+  /// What people start: files of text that say what runs them.
+  static func scripts() throws -> [File] {
+    try ["Tools", "Cluster", ".ci"].flatMap(texts).filter { $0.text.hasPrefix("#!") }
   }
 
   static func file(_ path: String) throws -> File {

@@ -72,13 +72,13 @@ public protocol RemoteLoadSource {
 /// A record in borrowed memory.
 public struct RemoteLoadRow {
   public var id: ItemID
-  /// ``FeatureCode/byteCount`` bytes.
+  /// `FeatureCode.byteCount` bytes.
   public var feature: UnsafeRawPointer
-  /// ``ImageCode/byteCount`` bytes.
+  /// `ImageCode.byteCount` bytes.
   public var image: UnsafeRawPointer
   /// UTF-8; no bytes if there is no name.
   public var name: UnsafeRawBufferPointer
-  /// In the form of ``TagsJSON``; no bytes if there are none.
+  /// In the form of `TagsJSON`; no bytes if there are none.
   public var tags: UnsafeRawBufferPointer
 
   public init(

@@ -39,7 +39,7 @@ extension Codec {
 
   /// Reads a codec that ``write(to:halves:notes:)`` wrote, or the one of a ``Model``.
   ///
-  /// - Throws: ``NetsError``, or ``CodingError/Code/malformedModel`` naming the path.
+  /// - Throws: `NetsError`, or ``CodingError/Code/malformedModel`` naming the path.
   public init(path: String) throws {
     let file = try SafetensorsFile(path: path)
     switch file.metadata["kind"] {

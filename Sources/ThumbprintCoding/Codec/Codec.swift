@@ -24,7 +24,7 @@ public struct Codec: Sendable {
 
   /// A codec that has learned nothing yet.
   ///
-  /// - Throws: ``NetsError/Code/invalidSpec`` if a channel count is out of range.
+  /// - Throws: `NetsError.Code.invalidSpec` if a channel count is out of range.
   public init(_ spec: CodecSpec, seed: UInt64) throws(NetsError) {
     self.spec = spec
     let encoder = try NetworkPlan(spec.encoder)

@@ -28,7 +28,7 @@ public struct CodecRecipe: Sendable, Codable, Equatable {
   public enum Start: String, Sendable, Codable {
     /// Random ones.
     case random
-    /// Those of a quantiser of principal components (``PrincipalStart``); for stages that look at
+    /// Those of a quantiser of principal components (`PrincipalStart`); for stages that look at
     /// the whole picture.
     case principal
   }

@@ -46,7 +46,7 @@ public struct CodecTrainer {
   ///
   /// - Parameter threadCount: The most threads used by ``advance()``.
   /// - Throws: ``CodingError/Code/invalidRecipe``, ``CodingError/Code/noPictures``, or
-  ///   ``NetsError/Code/invalidSpec``.
+  ///   `NetsError.Code.invalidSpec`.
   public init(
     recipe: CodecRecipe, pictures: Thumbnails, seed: UInt64, threadCount: Int
   ) throws {
@@ -114,7 +114,7 @@ public struct CodecTrainer {
 
   /// Goes on from a checkpoint of the same recipe, seed and number of pictures.
   ///
-  /// - Throws: ``NetsError``, and leaves the run as it was.
+  /// - Throws: `NetsError`, and leaves the run as it was.
   public mutating func restore(from path: String) throws(NetsError) {
     try checkpoint.restore(from: path)
   }

@@ -24,7 +24,7 @@ extension ConvolutionalPart {
   /// names decide: weights under the names of torchvision and timm were trained with theirs.
   ///
   /// - Parameter vgg19: What to take of a VGG-19.
-  /// - Throws: ``NetsError``, or ``CodingError/Code/malformedModel``, naming the path.
+  /// - Throws: `NetsError`, or ``CodingError/Code/malformedModel``, naming the path.
   public init(path: String, vgg19: VGGDescription = .vgg19Lower) throws {
     let file = try SafetensorsFile(path: path)
     if [FeatureNetwork.kind, Model.kind].contains(file.metadata["kind"]) {

@@ -8,7 +8,7 @@ public struct ConvolutionalPart: Sendable {
   private let prepared: InferenceNetwork
   var network: Network { prepared.network }
 
-  /// - Parameter network: Made from the description's ``VGGDescription/convolutions``.
+  /// - Parameter network: Made from the description's `VGGDescription.convolutions`.
   public init(_ description: VGGDescription, _ network: Network) {
     precondition(
       network.plan.spec == description.convolutions, "the network is not the one described")
@@ -17,9 +17,9 @@ public struct ConvolutionalPart: Sendable {
   }
 
   /// Convolutions with the weights of a file, under any of the names that
-  /// ``Network/loadVGG(_:from:)`` knows.
+  /// `Network.loadVGG(_:from:)` knows.
   ///
-  /// - Throws: ``NetsError`` naming the path.
+  /// - Throws: `NetsError` naming the path.
   public init(_ description: VGGDescription, path: String) throws(NetsError) {
     try description.check()
     var network = try Network(description.convolutions, seed: 0)

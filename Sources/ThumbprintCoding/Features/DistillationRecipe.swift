@@ -5,7 +5,7 @@ public struct DistillationRecipe: Sendable, Codable, Equatable {
   /// The network that learns. It and the teacher take pictures of one size, and the rows and
   /// columns that it gives divide those that the teacher gives.
   public let student: VGGDescription
-  /// Crops whose answers by the teacher are kept in memory: 64 KB each for ``quick``.
+  /// Crops whose answers by the teacher are kept in memory: 64 KB each for `VGGDescription.compact`.
   public let cropCount: Int
   /// Crops of one step.
   public let batchCount: Int

@@ -38,7 +38,7 @@ public struct DistillationTrainer {
   ///   - photographs: Whole pictures of any size; crops are views of them.
   ///   - progress: Called with the number of crops done, from any thread, one at a time.
   /// - Throws: ``CodingError/Code/noPictures``, ``CodingError/Code/invalidRecipe``, or
-  ///   ``NetsError/Code/invalidSpec``.
+  ///   `NetsError.Code.invalidSpec`.
   public init(
     recipe: DistillationRecipe, teacher: ConvolutionalPart, photographs: [Picture], seed: UInt64,
     threadCount: Int, progress: (Int) -> Void = { _ in }
@@ -93,7 +93,7 @@ public struct DistillationTrainer {
 
   /// Goes on from a checkpoint of the same recipe, seed and number of photographs.
   ///
-  /// - Throws: ``NetsError``, and leaves the run as it was.
+  /// - Throws: `NetsError`, and leaves the run as it was.
   public mutating func restore(from path: String) throws(NetsError) {
     try checkpoint.restore(from: path)
   }

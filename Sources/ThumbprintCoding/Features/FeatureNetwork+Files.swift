@@ -37,7 +37,7 @@ extension FeatureNetwork {
 
   /// Reads a network that ``write(to:halves:notes:extras:)`` wrote, or the one of a ``Model``.
   ///
-  /// - Throws: ``NetsError``, or ``CodingError/Code/malformedModel`` naming the path.
+  /// - Throws: `NetsError`, or ``CodingError/Code/malformedModel`` naming the path.
   public init(path: String) throws {
     let file = try SafetensorsFile(path: path)
     if file.metadata["kind"] == Model.kind,

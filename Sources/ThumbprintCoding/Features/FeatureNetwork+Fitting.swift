@@ -59,7 +59,7 @@ extension FeatureNetwork {
   ///   - componentCount: Outputs of the projection that follows a pyramid.
   ///   - weights: A file of the whole VGG network.
   /// - Throws: ``CodingError/Code/noPictures`` if there are fewer pictures than components,
-  ///   ``CodingError/Code/diverged``, or ``NetsError``.
+  ///   ``CodingError/Code/diverged``, or `NetsError`.
   public init(
     fitting part: ConvolutionalPart, to table: DescriptorTable,
     pooling: FeatureDescription.Pooling, componentCount: Int, hiddenCount: Int,

@@ -6,7 +6,7 @@ public struct FineTuningRecipe: Sendable, Codable, Equatable {
   /// Groups of one step, and pictures of each.
   public let groupCount: Int
   public let viewCount: Int
-  /// See ``TripletLoss``.
+  /// See `TripletLoss`.
   public let margin: Float
   public let mining: TripletLoss.Mining
   public let reward: TripletLoss.IndexReward

@@ -101,7 +101,7 @@ public struct FineTuningTrainer {
 
   /// Goes on from a checkpoint of the same recipe, seed and number of pictures.
   ///
-  /// - Throws: ``NetsError``, and leaves the run as it was.
+  /// - Throws: `NetsError`, and leaves the run as it was.
   public mutating func restore(from path: String) throws(NetsError) {
     try checkpoint.restore(from: path)
   }

@@ -57,7 +57,7 @@ public final class LocalCollection: Sendable {
 
   /// Answers a query, nearest first in the order (distance, id), on the calling thread.
   ///
-  /// Shards are searched as one: the chance to be wrong that ``SearchPromise/certified`` leaves is
+  /// Shards are searched as one: the chance to be wrong that `SearchPromise.certified` leaves is
   /// shared among them, and what one finds bounds what the others look for.
   ///
   /// - Throws: ``StoreError``: `invalid` for a query out of bounds, `corrupt`, `closed`, `io`.

@@ -30,8 +30,8 @@ enum RowsLayout: WireLayout {
 /// Rows as they travel: columns of ids and of some of feature codes, image codes, names and tags.
 ///
 /// The bytes are those of the message that brought them; nothing is copied until a row is asked
-/// for. Texts are known to be UTF-8 within the limits of ``RecordLimits``; that tags are in the
-/// form of ``TagsJSON`` is found when they are read.
+/// for. Texts are known to be UTF-8 within the limits of `RecordLimits`; that tags are in the
+/// form of `TagsJSON` is found when they are read.
 public struct RowColumns: Sendable {
   public let rowCount: Int
   public let parts: RowParts
@@ -99,7 +99,7 @@ public struct RowColumns: Sendable {
 
   /// The tags of a row.
   ///
-  /// - Throws: `malformed` if they are not in the form of ``TagsJSON``.
+  /// - Throws: `malformed` if they are not in the form of `TagsJSON`.
   public func tags(_ row: Int) throws(ServiceError) -> [String: String] {
     let range = tagsRange(row)
     if range.isEmpty { return [:] }

@@ -45,10 +45,10 @@ public struct RowColumnsBuilder: Sendable {
   /// Adds a row from memory: feature code, image code, name and tags as far as ``parts`` has them.
   ///
   /// - Parameters:
-  ///   - feature: ``FeatureCode/byteCount`` readable bytes.
-  ///   - image: ``ImageCode/byteCount`` readable bytes.
+  ///   - feature: `FeatureCode.byteCount` readable bytes.
+  ///   - image: `ImageCode.byteCount` readable bytes.
   ///   - name: UTF-8; no bytes for none.
-  ///   - tags: In the form of ``TagsJSON``; no bytes for none.
+  ///   - tags: In the form of `TagsJSON`; no bytes for none.
   public mutating func append(
     id: ItemID, feature: UnsafeRawPointer, image: UnsafeRawPointer,
     name: UnsafeRawBufferPointer, tags: UnsafeRawBufferPointer

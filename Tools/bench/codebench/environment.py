@@ -22,6 +22,12 @@ def require(*modules):
     absent = missing(modules)
     if not absent:
         return
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        # Help installs nothing; the flags themselves are known to what needs the packages.
+        script = Path(sys.argv[0])
+        print(f"{sys.modules['__main__'].__doc__}\nusage: {script.name} [FLAGS]; they are shown")
+        print(f"once {', '.join(absent)} are there, which a first run without --help installs.")
+        raise SystemExit(0)
     python = VENV / "bin" / "python3"
     if Path(sys.prefix) == VENV:
         raise SystemExit(

@@ -51,7 +51,7 @@ public struct ClassTrainer {
   ///   - descriptors: A row for each picture.
   ///   - labels: The class of each picture, below `classCount`.
   /// - Throws: ``CodingError/Code/invalidRecipe``, ``CodingError/Code/noPictures`` or
-  ///   ``NetsError/Code/invalidSpec``.
+  ///   `NetsError.Code.invalidSpec`.
   public init(
     recipe: ClassTrainingRecipe, network: FeatureNetwork, descriptors: DescriptorTable,
     labels: [Int], classCount: Int, seed: UInt64, threadCount: Int
@@ -137,7 +137,7 @@ public struct ClassTrainer {
 
   /// Goes on from a checkpoint of the same recipe, seed and number of pictures.
   ///
-  /// - Throws: ``NetsError``, and leaves the run as it was.
+  /// - Throws: `NetsError`, and leaves the run as it was.
   public mutating func restore(from path: String) throws(NetsError) {
     try checkpoint.restore(from: path)
   }

@@ -14,7 +14,7 @@ extension DescriptorTable {
   ///   - byteCountMax: The most bytes that the table may take on disk.
   ///   - progress: Called with the number of pictures done; what it throws ends the work, and what is
   ///     done stays.
-  /// - Throws: ``ImagesError`` naming the picture, ``CodingError/Code/invalidRecipe``, ``NetsError``.
+  /// - Throws: `ImagesError` naming the picture, ``CodingError/Code/invalidRecipe``, `NetsError`.
   public convenience init(
     describing paths: [String], by part: ConvolutionalPart, pooling: FeatureDescription.Pooling,
     path: String, byteCountMax: Int, threadCount: Int, progress: (Int) throws -> Void

@@ -14,7 +14,7 @@ public struct PictureClasses: Sendable {
 
   /// Reads how a folder is laid out: `CLASS/…/PICTURE`, at any depth.
   ///
-  /// - Parameter names: The classes of another set, which this one may have in part, so that a label
+  /// - Parameter known: The classes of another set, which this one may have in part, so that a label
   ///   means the same in both; `nil` to take them as they are here.
   /// - Throws: ``CodingError/Code/invalidSet`` naming the path, if a picture lies in no class, a
   ///   class has no picture or a foreign name, or there are fewer than two or more than

@@ -17,7 +17,7 @@ public struct PictureSet: Sendable {
   ///   - indices: Which of them.
   ///   - description: What the pictures are for.
   ///   - progress: Called with the number of pictures read.
-  /// - Throws: ``ImagesError`` naming the path.
+  /// - Throws: `ImagesError` naming the path.
   public init(
     _ set: PictureGroups, indices: [Int], for description: VGGDescription, threadCount: Int,
     progress: (Int) -> Void = { _ in }

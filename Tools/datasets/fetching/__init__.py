@@ -1,0 +1,1 @@
+"""Fetches sets of pictures from their public homes. Nothing but Python is needed."""
