@@ -33,7 +33,12 @@ public struct RemoteCollection: Sendable {
 
   /// Adds records, in place of those with the same ids; on the disks of all in-sync replicas on
   /// return. Of several records with one id the last counts.
-  public func upsert(_ records: [Record]) async throws(ServiceError) -> WriteCounts {
+  ///
+  /// - Parameter patience: How long a write that fails for reasons that pass is sent again; what is
+  ///   counted then is what the last one did.
+  public func upsert(
+    _ records: [Record], patience: Duration = .zero
+  ) async throws(ServiceError) -> WriteCounts {
     var parts = [RowColumnsBuilder?](repeating: nil, count: description.shardCount)
     var counts = WriteCounts()
     for record in records {
@@ -44,15 +49,24 @@ public struct RemoteCollection: Sendable {
       parts[shard] = nil
       part.append(record)
       if part.rowCount == Self.rowCountMax || part.byteCount > Self.byteCountMax {
-        counts.add(try await append(.upsert(part.columns()), shard))
+        counts.add(try await append(.upsert(part.columns()), shard, patience))
       } else {
         parts[shard] = part
       }
     }
     for (shard, part) in parts.enumerated() {
-      if let part { counts.add(try await append(.upsert(part.columns()), shard)) }
+      if let part { counts.add(try await append(.upsert(part.columns()), shard, patience)) }
     }
     return counts
+  }
+
+  private func append(
+    _ operation: AppendRequest.Operation, _ shard: Int, _ patience: Duration
+  ) async throws(ServiceError) -> AppendReply {
+    var retrying = Retrying(patience: patience)
+    return try await retrying.call { () throws(ServiceError) in
+      try await append(operation, shard)
+    }
   }
 
   /// Deletes the records of ids, on all in-sync replicas on return.
