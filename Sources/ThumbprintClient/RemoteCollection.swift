@@ -34,10 +34,13 @@ public struct RemoteCollection: Sendable {
   /// Adds records, in place of those with the same ids; on the disks of all in-sync replicas on
   /// return. Of several records with one id the last counts.
   ///
-  /// - Parameter coder: The coder of the codes; `nil` if nobody said. A collection without one takes
-  ///   the first that is named, and refuses codes of another from then on.
+  /// - Parameters:
+  ///   - coder: The coder of the codes; `nil` if nobody said. A collection without one takes the
+  ///     first that is named, and refuses codes of another from then on.
+  ///   - patience: How long a write that fails for reasons that pass is sent again; what is counted
+  ///     then is what the last one did.
   public func upsert(
-    _ records: [Record], coder: CoderIdentity? = nil
+    _ records: [Record], coder: CoderIdentity? = nil, patience: Duration = .zero
   ) async throws(ServiceError) -> WriteCounts {
     var parts = [RowColumnsBuilder?](repeating: nil, count: description.shardCount)
     var counts = WriteCounts()
@@ -49,17 +52,27 @@ public struct RemoteCollection: Sendable {
       parts[shard] = nil
       part.append(record)
       if part.rowCount == Self.rowCountMax || part.byteCount > Self.byteCountMax {
-        counts.add(try await append(.upsert(part.columns()), shard, coder: coder))
+        counts.add(try await append(.upsert(part.columns()), shard, patience, coder: coder))
       } else {
         parts[shard] = part
       }
     }
     for (shard, part) in parts.enumerated() {
       if let part {
-        counts.add(try await append(.upsert(part.columns()), shard, coder: coder))
+        counts.add(try await append(.upsert(part.columns()), shard, patience, coder: coder))
       }
     }
     return counts
+  }
+
+  private func append(
+    _ operation: AppendRequest.Operation, _ shard: Int, _ patience: Duration,
+    coder: CoderIdentity?
+  ) async throws(ServiceError) -> AppendReply {
+    var retrying = Retrying(patience: patience)
+    return try await retrying.call { () throws(ServiceError) in
+      try await append(operation, shard, coder: coder)
+    }
   }
 
   /// Deletes the records of ids, on all in-sync replicas on return.

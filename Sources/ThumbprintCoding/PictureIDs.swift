@@ -18,9 +18,11 @@ package enum PictureIDs {
 
 /// The tags by which a later run tells whether a file of a picture was changed.
 package enum PictureTags {
+  package static let byteCount = "file_bytes"
+
   /// - Parameter modified: When the file was written, in milliseconds since 1970; `nil` if unknown.
   package static func tags(byteCount: some BinaryInteger, modified: Int64?) -> [String: String] {
-    var tags = ["file_bytes": "\(byteCount)"]
+    var tags = [Self.byteCount: "\(byteCount)"]
     tags["file_modified_ms"] = modified.map { "\($0)" }
     return tags
   }

@@ -115,6 +115,40 @@ import ThumbprintNets
     }
   }
 
+  /// Seven images of this network are cut into longer bands than eight: with memory for the bands of
+  /// eight, the last of a folder of seven pictures were written past its end. Memory is now that of
+  /// the longest band of any number of images, and every pass checks that it suffices.
+  @Test func aWorkspaceTakesEveryNumberOfImagesUpToItsOwn() throws {
+    let spec = NetworkSpec(
+      input: FeatureShape(channels: 128, height: 16, width: 16),
+      layers: [.convolution(name: "a", channels: 16, kernel: 3, padding: 1)])
+    let network = InferenceNetwork(try Network(spec, seed: 3))
+    let (size, answer) = (spec.input.count, 16 * 16 * 16)
+    var random = NetRandom(6)
+    let image = values(size, &random)
+    let one = network.apply(to: Tensor(shape: [1, 128, 16, 16], values: image)).values
+    for most in [8, 16] {
+      let workspace = InferenceWorkspace(network, imageCountMax: most)
+      for count in 1...most {
+        // CNHW: all images of a channel, then those of the next.
+        for channel in 0..<128 {
+          for place in 0..<count {
+            for i in 0..<256 {
+              workspace.input[(channel * count + place) * 256 + i] = image[channel * 256 + i]
+            }
+          }
+        }
+        workspace.forward(imageCount: count)
+        for place in 0..<count {
+          let isEqual = (0..<answer).allSatisfy { i in
+            workspace.output[(i / 256 * count + place) * 256 + i % 256] == one[i]
+          }
+          #expect(isEqual, "image \(place) of \(count)")
+        }
+      }
+    }
+  }
+
   @Test func foldingIsTheAdjointOfPatches() {
     var random = NetRandom(5)
     for (kernel, step, padding) in [(3, 1, 1), (4, 2, 1), (2, 3, 0), (1, 1, 0), (5, 2, 4)] {

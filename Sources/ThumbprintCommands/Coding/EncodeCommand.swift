@@ -117,7 +117,7 @@ struct EncodeCommand: ParsableCommand {
   ) throws -> EncodeReport {
     let writer = try CodedDatasetWriter(
       path: out, coder: network.identity, createdBy: "thumbprint \(ThumbprintVersion.number)")
-    var refused: [EncodeReport.Refusal] = []
+    var refused = source.refused
     try journal.readAll { place, outcome in
       let path = source.paths[place]
       switch outcome {

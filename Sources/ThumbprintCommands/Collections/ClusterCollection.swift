@@ -53,13 +53,22 @@ struct ClusterCollection: CollectionHandle {
     while let (rows, row) = try walk.next() { try body(rows, row) }
   }
 
+  func forEachDescription(
+    _ body: (ItemID, String?, [String: String]) throws -> Void
+  ) throws {
+    try forEachRow(parts: [.names, .tags]) { rows, row in
+      try body(rows.id(row), rows.name(row), try rows.tags(row))
+    }
+  }
+
+  /// What fails because a worker is lost is sent again, until another has taken its place.
   func upsert(_ records: [Record]) throws {
-    let collection = collection
-    _ = try ClusterSession.wait { try await collection.upsert(records) }
+    let (collection, patience) = (collection, session.client.timeout)
+    _ = try ClusterSession.wait { try await collection.upsert(records, patience: patience) }
   }
 
   /// Workers index by themselves.
-  func settle() {}
+  func settle() -> Bool { true }
 
   func delete(_ ids: [ItemID]) throws -> (deleted: Int, absent: Int) {
     let collection = collection

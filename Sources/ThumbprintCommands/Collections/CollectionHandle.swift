@@ -14,12 +14,17 @@ protocol CollectionHandle {
   func records(_ ids: [ItemID]) throws -> [Record?]
   /// Visits every record, in ascending order of id.
   func forEachRecord(_ body: (Record) throws -> Void) throws
+  /// Visits name and tags of every record, in ascending order of id.
+  func forEachDescription(_ body: (ItemID, String?, [String: String]) throws -> Void) throws
   /// Deletes the records of ids; on disk on return.
   func delete(_ ids: [ItemID]) throws -> (deleted: Int, absent: Int)
   /// Adds records, in place of those with the same ids; on disk on return.
   func upsert(_ records: [Record]) throws
-  /// Indexes what was written, where nobody else does, and waits for it.
-  func settle() throws
+  /// Indexes what was written, where nobody else does, and waits for it. Ends early when the user
+  /// wants to stop.
+  ///
+  /// - Returns: Whether all of it is indexed.
+  func settle() throws -> Bool
   /// Puts the rows of a dataset into the collection; those that are there already are passed
   /// over. Ends early when the user wants to stop.
   ///

@@ -39,7 +39,15 @@ struct StoredCollection: CollectionHandle {
 
   func upsert(_ records: [Record]) throws { _ = try collection.upsert(records) }
 
-  func settle() throws { try collection.seal() }
+  func forEachDescription(
+    _ body: (ItemID, String?, [String: String]) throws -> Void
+  ) throws {
+    try collection.forEachRecord { try body($0.id, $0.name, $0.tags) }
+  }
+
+  func settle() throws -> Bool {
+    try Interrupt.unlessRequested { try collection.seal { Interrupt.isRequested } } != nil
+  }
 
   func delete(_ ids: [ItemID]) throws -> (deleted: Int, absent: Int) {
     let receipt = try collection.delete(ids)

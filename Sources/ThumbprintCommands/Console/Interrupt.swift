@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
 import Synchronization
+import ThumbprintStorage
 
 /// Turns a first Ctrl-C or SIGTERM into a request that long work looks at between its steps.
 /// A second one ends the process at once, as if there were no handler.
@@ -15,6 +16,15 @@ enum Interrupt {
     let end = Progress.now + seconds
     while !isRequested, Progress.now < end {
       usleep(UInt32(min(0.05, max(0, end - Progress.now)) * 1e6))
+    }
+  }
+
+  /// Does long work of a store that looks at the request by itself; `nil` if it ended early for it.
+  static func unlessRequested<R>(_ body: () throws -> R) throws -> R? {
+    do {
+      return try body()
+    } catch let error as StoreError where error.code == .cancelled && isRequested {
+      return nil
     }
   }
 

@@ -10,7 +10,9 @@ struct DuplicatesCommand: ParsableCommand {
     discussion: """
       Asks for what is within --within bits of every record. Two records are in one
       group if a chain of such steps leads from one to the other. Groups are shown
-      largest first, with the bits to the nearest other member.
+      largest first, with the bits to the nearest other member, and the one to keep:
+      the picture with the largest file. With --json every member that is near enough
+      to that one is marked as redundant.
 
       Examples:
         thumbprint duplicates --collection photos
@@ -41,8 +43,12 @@ struct DuplicatesCommand: ParsableCommand {
   @OptionGroup var threads: ThreadOptions
   @OptionGroup var output: OutputOptions
 
-  /// Queries answered together.
-  private static let windowCount = 1_024
+  /// Members of a group that are printed, and those that a sheet shows: ten rows.
+  private static let memberCount = 10
+  private static let sheetMemberCount = 120
+  /// Rows of a sheet: what a picture may be high, and a page that a browser likes.
+  private static let sheetRowCount = 240
+  private static let columnCount = 12
 
   mutating func validate() throws {
     guard (0...FeatureCode.bitCount).contains(within) else {
@@ -61,145 +67,114 @@ struct DuplicatesCommand: ParsableCommand {
       let description = try collection.report()
       let drawer = try pictures.drawer(coder: description.coder, isJSON: output.json)
       let start = Progress.now
-      var groups = try groups(in: collection, recordCount: description.records)
+      let search = try search(collection, recordCount: description.records)
+      var groups = search.groups
       let found = groups.groups()
       let seconds = Progress.now - start
+      let isWhole = output.json || pictures.sheet != nil
       let report = DuplicatesReport(
         collection: self.collection.name, within: within, records: groups.count,
-        groups: found, seconds: seconds)
-      try show(report, collection, drawer)
+        groups: try found.prefix(isWhole ? .max : show).map {
+          try DuplicatesReport.Group($0, within: within, in: collection)
+        },
+        seconds: seconds)
+      try show(report, drawer, counts: found.map(\.count))
     }
   }
 
-  /// Asks for what is near every record, in one pass over them.
-  private func groups(
-    in collection: any CollectionHandle, recordCount: Int
-  ) throws -> DuplicateGroups {
+  private func search(
+    _ collection: any CollectionHandle, recordCount: Int
+  ) throws -> DuplicateSearch {
     let progress = Progress(
       "duplicates", total: recordCount, noun: "records", quiet: output.log.quiet)
     defer { progress.finish() }
-    let promise = try SearchPromise(flag: promise)
-    var groups = DuplicateGroups()
-    var window: [(id: ItemID, feature: FeatureCode)] = []
-    func search() throws {
+    var search = DuplicateSearch(
+      collection, within: within, promise: try SearchPromise(flag: promise),
+      run: SearchRun(threadCount: threads.count), recordCount: recordCount)
+    try search.findAll { done in
       if Interrupt.isRequested {
         throw CommandError(
           .interrupted,
-          "\(Text.grouped(groups.count)) of \(Text.count(recordCount, "record")) "
-            + "were compared")
+          "\(Text.grouped(done)) of \(Text.count(recordCount, "record")) were compared",
+          hint: "nothing was changed")
       }
-      let queries = window.map {
-        SearchQuery(feature: $0.feature, extent: .within(within), promise: promise)
-      }
-      let answers = try collection.search(queries, SearchRun(threadCount: threads.count)).answers
-      for (record, answer) in zip(window, answers) {
-        groups.add(record.id, matches: answer.matches)
-      }
-      window.removeAll(keepingCapacity: true)
-      progress.moved(to: groups.count)
+      progress.moved(to: done)
     }
-    try collection.forEachRecord { record in
-      window.append((record.id, record.feature))
-      if window.count == Self.windowCount { try search() }
-    }
-    try search()
-    return groups
+    return search
   }
 
+  /// - Parameter counts: The members of all groups, also of those that are not in the report.
   private func show(
-    _ report: DuplicatesReport, _ collection: any CollectionHandle, _ drawer: PictureDrawer?
+    _ report: DuplicatesReport, _ drawer: PictureDrawer?, counts: [Int]
   ) throws {
     if output.json {
       try Console.write(json: report)
     } else {
-      try Console.write(report.text)
+      try Console.write(report.text(counts))
     }
-    let isWhole = output.json || pictures.sheet != nil
-    let shown = isWhole ? report.groups : Array(report.groups.prefix(show))
-    guard !shown.isEmpty else {
+    guard !counts.isEmpty else {
       if let sheet = pictures.sheet { output.log.note("'\(sheet)' was not written") }
       return
     }
-    if drawer == nil, output.json { return }
-    try write(shown, collection, drawer)
-    if !output.json, report.groups.count > show {
-      output.log.note(
-        "\(Text.grouped(report.groups.count - show)) more: --show, --json or --sheet has them")
-    }
-  }
-
-  /// The groups as a table, or as pictures.
-  private func write(
-    _ groups: [DuplicatesReport.Group], _ collection: any CollectionHandle,
-    _ drawer: PictureDrawer?
-  ) throws {
-    var sections: [(heading: String?, items: [PictureDrawer.Item])] = []
-    var table = TextTable([
-      ("group", .right), ("distance", .right), ("id", .right), ("name", .left),
-    ])
-    for (number, group) in groups.enumerated() {
-      let records = try collection.records(group.members.map(\.id))
-      var items: [PictureDrawer.Item] = []
-      for (member, record) in zip(group.members, records) {
-        let name = record?.name ?? "-"
-        if number < show {
-          table.append([
-            String(number + 1), String(member.distance), member.id.description,
-            Text.cut(name, to: 60),
-          ])
-        }
-        if let record {
-          items.append(
-            PictureDrawer.Item(
-              image: record.image,
-              lines: ["\(member.distance) bits", name == "-" ? member.id.description : name]))
-        }
-      }
-      sections.append(
-        ("group \(number + 1): \(Text.count(group.members.count, "record"))", items))
-    }
-    if !output.json, drawer?.drawing == nil { try Console.write(table.text) }
+    if !output.json, drawer?.drawing == nil, show > 0 { try Console.write(table(report)) }
     try drawer?.show(
-      title: "Duplicates within \(within) bits in \(self.collection.name)", sections,
-      columnCount: 12, terminalSectionCount: show, threadCount: threads.count)
-  }
-}
-
-/// What was found, as `--json` shows it.
-struct DuplicatesReport: Encodable {
-  struct Member: Encodable {
-    var id: ItemID
-    /// Bits to the nearest other member.
-    var distance: Int
-  }
-
-  struct Group: Encodable {
-    var members: [Member]
-  }
-
-  var collection: String
-  var within: Int
-  var records: Int
-  var groups: [Group]
-  var seconds: Double
-
-  init(
-    collection: String, within: Int, records: Int, groups: [[DuplicateGroups.Member]],
-    seconds: Double
-  ) {
-    self.collection = collection
-    self.within = within
-    self.records = records
-    self.groups = groups.map { members in
-      Group(members: members.map { Member(id: $0.id, distance: $0.distance) })
+      title: "Duplicates within \(within) bits in \(collection.name)", sections(report),
+      columnCount: Self.columnCount, terminalSectionCount: show, threadCount: threads.count)
+    if !output.json, counts.count > show {
+      output.log.note(
+        "\(Text.grouped(counts.count - show)) more groups: --show and --json have them")
     }
-    self.seconds = seconds
   }
 
-  var text: String {
-    let members = groups.reduce(0) { $0 + $1.members.count }
-    return
-      "\(Text.count(groups.count, "group")) of \(Text.count(members, "record")) within "
-      + "\(within) bits, among \(Text.grouped(records)), \(Text.duration(seconds))\n"
+  private func table(_ report: DuplicatesReport) -> String {
+    var table = TextTable([
+      ("group", .right), ("distance", .right), ("keep", .left), ("id", .right), ("name", .left),
+    ])
+    for (number, group) in report.groups.prefix(show).enumerated() {
+      for member in group.members.prefix(Self.memberCount) {
+        table.append([
+          String(number + 1), String(member.distance), member.id == group.keep ? "keep" : "",
+          member.id.description, Text.cut(member.name ?? "-", to: 60),
+        ])
+      }
+      let rest = group.members.count - Self.memberCount
+      if rest > 0 {
+        table.append([String(number + 1), "", "", "", "and \(Text.grouped(rest)) more"])
+      }
+    }
+    return table.text
+  }
+
+  /// The largest groups, as many as a sheet has room for.
+  private func sections(
+    _ report: DuplicatesReport
+  ) -> [(heading: String?, items: [PictureDrawer.Item])] {
+    var sections: [(heading: String?, items: [PictureDrawer.Item])] = []
+    var rowCount = 0
+    for (number, group) in report.groups.enumerated() {
+      let shown = group.members.prefix(Self.sheetMemberCount)
+      rowCount += (shown.count + Self.columnCount - 1) / Self.columnCount
+      if rowCount > Self.sheetRowCount { break }
+      var heading = "group \(number + 1): \(Text.count(group.members.count, "record"))"
+      if shown.count < group.members.count { heading += ", \(shown.count) shown" }
+      sections.append(
+        (
+          heading,
+          shown.map { member in
+            PictureDrawer.Item(
+              image: member.image,
+              lines: [
+                member.id == group.keep ? "keep" : "\(member.distanceToKept) bits",
+                member.name ?? member.id.description,
+              ])
+          }
+        ))
+    }
+    if let sheet = pictures.sheet, sections.count < report.groups.count {
+      output.log.note(
+        "'\(sheet)' has the \(Text.grouped(sections.count)) largest of "
+          + "\(Text.grouped(report.groups.count)) groups; --json has all")
+    }
+    return sections
   }
 }

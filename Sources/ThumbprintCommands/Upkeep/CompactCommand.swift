@@ -18,7 +18,9 @@ struct CompactCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   mutating func run() throws {
-    let result = try UpkeepResult(of: collection) { try $0.compact() }
+    let result = try UpkeepResult(of: collection) {
+      try $0.compact { Interrupt.isRequested }
+    }
     if output.json { return try Console.write(json: result) }
     output.log.note("compacted '\(collection.name)' in \(Text.duration(result.seconds))")
   }

@@ -19,7 +19,9 @@ struct SealCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   mutating func run() throws {
-    let result = try UpkeepResult(of: collection) { try $0.seal() }
+    let result = try UpkeepResult(of: collection) {
+      try $0.seal { Interrupt.isRequested }
+    }
     if output.json { return try Console.write(json: result) }
     output.log.note("sealed '\(collection.name)' in \(Text.duration(result.seconds))")
   }

@@ -33,13 +33,21 @@ struct UpkeepResult: Encodable {
   var after: State
 
   /// Does the work, and notes what the collection has before and after.
+  ///
+  /// - Throws: ``CommandError`` `interrupted` if the user wanted it to stop and it did.
   init(
     of options: StoredCollectionOptions, _ work: (LocalCollection) throws -> Void
   ) throws {
+    let watch = Interrupt.watch()
+    defer { withExtendedLifetime(watch) {} }
     (seconds, before, after) = try options.with(.readWrite) { collection in
       let before = try collection.stats()
       let start = Progress.now
-      try work(collection)
+      guard try Interrupt.unlessRequested({ try work(collection) }) != nil else {
+        throw CommandError(
+          .interrupted, "'\(options.name)' is as it was but for what is done already",
+          hint: "to go on, run the same command again")
+      }
       let seconds = Progress.now - start
       return (seconds, State(before), State(try collection.stats()))
     }

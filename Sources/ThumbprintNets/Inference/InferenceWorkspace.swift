@@ -63,6 +63,13 @@ package final class InferenceWorkspace: ImagePass, @unchecked Sendable {
 
   /// Runs all steps over the images in `pixels`.
   private func run(imageCount: Int) -> (values: UnsafePointer<Float>, layout: PixelLayout) {
+    for (index, step) in steps.enumerated() {
+      let together = index < jointStart ? 1 : imageCount
+      // What a step writes beyond it would be somebody else's.
+      precondition(
+        step.scratchCount(imageCount: together) <= scratch.count,
+        "step \(index) has no room for \(together) images")
+    }
     var last = layout
     var source = pixels.base
     for image in 0..<imageCount where jointStart > 0 {

@@ -81,8 +81,9 @@ struct WinogradStep: InferenceStep {
   /// in turn do not share the same lines of the cache.
   private static func matrixStride(_ rows: Int, _ columns: Int) -> Int { rows * columns + 80 }
 
+  /// Fewer images may be cut into longer bands than more of them, since bands are of equal length.
   func scratchCount(imageCount: Int) -> Int {
-    let tiles = bandTileCount(imageCount: imageCount)
+    let tiles = (1...max(1, imageCount)).reduce(0) { max($0, bandTileCount(imageCount: $1)) }
     return Self.productCount
       * (Self.matrixStride(tiles, input.stride) + Self.matrixStride(tiles, Self.panelMax))
       + input.stride

@@ -213,15 +213,36 @@ public final class LocalCollection: Sendable {
 
   /// Seals what is recent where it is enough for a segment, and merges what there is to merge.
   /// Waits for it; searches and writes go on meanwhile.
-  public func seal() throws {
-    for shard in shards { try shard.settle() }
+  ///
+  /// - Parameter isCancelled: Asked between steps. Once it says so, the work ends; what was done
+  ///   stays.
+  /// - Throws: ``StoreError``: `cancelled` if it ended so.
+  public func seal(
+    isCancelled: @escaping @Sendable () -> Bool = { false }
+  ) throws {
+    try asBulk(isCancelled) { for shard in shards { try shard.settle() } }
   }
 
   /// Drops all rows that were deleted or replaced, and merges segments up to their greatest
   /// size. Writes everything that it touches anew. Files keep their length; the space is used
   /// again.
-  public func compact() throws {
-    for shard in shards { try shard.compact() }
+  ///
+  /// - Parameter isCancelled: As for ``seal(isCancelled:)``.
+  /// - Throws: ``StoreError``: `cancelled` if it ended so.
+  public func compact(
+    isCancelled: @escaping @Sendable () -> Bool = { false }
+  ) throws {
+    try asBulk(isCancelled) { for shard in shards { try shard.compact() } }
+  }
+
+  private func asBulk(
+    _ isCancelled: @escaping @Sendable () -> Bool, _ body: () throws -> Void
+  ) throws {
+    let bulks = shards.map { $0.maintenance.beginBulk(isCancelled: isCancelled) }
+    defer { for (shard, bulk) in zip(shards, bulks) { shard.maintenance.endBulk(bulk) } }
+    try body()
+    // Pieces of work that are not begun any more end without an error.
+    if isCancelled() { throw StoreError(.cancelled, "was asked to stop", path: path) }
   }
 
   /// Gets ready to answer the first query as fast as any other: makes what is kept in fast
