@@ -58,7 +58,8 @@ struct EncodeSource {
   /// The absolute path of a file, without links but for its own.
   func absolutePath(_ index: Int) -> String {
     let base = bases[Int(baseOfPath[index])]
-    return base.absolute + String(decoding: paths[index].utf8.dropFirst(base.path.utf8.count), as: UTF8.self)
+    return base.absolute
+      + String(decoding: paths[index].utf8.dropFirst(base.path.utf8.count), as: UTF8.self)
   }
 
   private mutating func add(_ listing: PictureListing) {
@@ -69,7 +70,8 @@ struct EncodeSource {
     guard !listing.isFile else { return }
     folders.append(base.absolute)
     unlistedFolders += listing.refused.map {
-      base.absolute + String(decoding: $0.path.utf8.dropFirst(base.path.utf8.count), as: UTF8.self) + "/"
+      base.absolute + String(decoding: $0.path.utf8.dropFirst(base.path.utf8.count), as: UTF8.self)
+        + "/"
     }
   }
 

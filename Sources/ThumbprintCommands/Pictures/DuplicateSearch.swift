@@ -66,7 +66,9 @@ struct DuplicateSearch {
       } else {
         try progress(groups.count)
         let most = max(run.threadCount, Self.matchCount / max(1, recordCount))
-        let records = window[index...].prefix(most).prefix { twins[$0.id] == nil && known[$0.id] == nil }
+        let records = window[index...].prefix(most).prefix {
+          twins[$0.id] == nil && known[$0.id] == nil
+        }
         let answers = try matches(of: records, .within(within))
         for (record, matches) in zip(records, answers) { addWhole(record.id, matches) }
         index += records.count

@@ -1,4 +1,5 @@
 import ThumbprintCodes
+import ThumbprintCoding
 import ThumbprintIndex
 
 /// What was found, as `--json` shows it.

@@ -76,7 +76,8 @@ struct Ingestion {
         return false
       }
       let places = try PictureIDs.places(
-        of: indices.map { source.names[$0] }, taken: &taken) { try collection.records($0) }
+        of: indices.map { source.names[$0] }, taken: &taken
+      ) { try collection.records($0) }
       var moved: [Record] = []
       for (index, place) in zip(indices, places) {
         let facts = PictureFacts(path: source.paths[index])
@@ -225,7 +226,8 @@ struct Ingestion {
     for start in stride(from: 0, to: ids.count, by: Self.lookupCount) {
       try requireNoInterrupt()
       report.pruned += try collection.delete(
-        Array(ids[start..<min(start + Self.lookupCount, ids.count)])).deleted
+        Array(ids[start..<min(start + Self.lookupCount, ids.count)])
+      ).deleted
     }
   }
 
