@@ -118,6 +118,58 @@ import ThumbprintWire
     try await cluster.end()
   }
 
+  /// The story: a coordinator kept every write that waited for a primary, of all clients, however
+  /// many bytes they had together.
+  @Test func onlySoManyBytesOfWritesWait() async throws {
+    let cluster = try await LocalCluster(
+      workers: ["a"], coordinator: { $0.writeByteCountMax = 100_000 })
+    let client = try await cluster.client()
+    try await cluster.waitForWorkers(1, client)
+    let collection = try await client.createCollection("c", shardCount: 1, replicationFactor: 1)
+    func write(_ client: ClusterClient) async throws(ServiceError) -> Int {
+      let records = (0..<150).map {
+        Record(id: ItemID($0), feature: FeatureCode(), image: ImageCode())
+      }
+      let own = RemoteCollection(client: client, description: collection.description)
+      return try await own.upsert(records).added
+    }
+    await cluster.crash("a")
+    let waiting = try await cluster.client()
+    let first = Task {
+      while true {
+        do {
+          return try await write(waiting)
+        } catch let error as ServiceError where error.code == .busy {
+          try await Task.sleep(for: .milliseconds(1))
+        }
+      }
+    }
+    var refusal: ServiceError?
+    var tries = 0
+    while refusal == nil, tries < 1_000 {
+      tries += 1
+      let second = try await cluster.client()
+      let attempt = Task { () async -> ServiceError? in
+        do throws(ServiceError) {
+          _ = try await write(second)
+          return nil
+        } catch {
+          return error
+        }
+      }
+      // Should it wait there, and not the first one, it is taken back.
+      try await Task.sleep(for: .milliseconds(20))
+      await second.close()
+      if let error = await attempt.value, error.code == .busy { refusal = error }
+    }
+    #expect(refusal?.isRetryable == true && refusal?.message.contains("bytes wait") == true)
+    try await cluster.start("a")
+    #expect(try await first.value == 150)
+    await waiting.close()
+    await client.close()
+    try await cluster.end()
+  }
+
   @Test func whatCannotBeIsNamed() async throws {
     let cluster = try await LocalCluster(workers: ["a"])
     let client = try await cluster.client()

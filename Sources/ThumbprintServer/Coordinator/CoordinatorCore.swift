@@ -37,6 +37,8 @@ final class CoordinatorCore {
   private var refusals: [WorkerName: String] = [:]
   /// Writes that wait for the answer of a primary.
   var appends: [UInt64: OpenAppend] = [:]
+  /// Bytes that they keep.
+  var appendByteCount = 0
   var lastAppend: UInt64 = 0
   /// The last moves that ended, with when they did, latest last.
   var endedMoves: [(at: MonotonicInstant, move: EndedMove)] = []

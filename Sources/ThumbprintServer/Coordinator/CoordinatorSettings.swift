@@ -10,6 +10,9 @@ public struct CoordinatorSettings: Sendable {
   public var ordersWait: Duration = .seconds(10)
   /// How long the creation of a collection waits until it can be written to.
   public var creationWait: Duration = .seconds(10)
+  /// Bytes of writes that wait for an answer of a primary, of all clients together; more are refused
+  /// as busy, unless one alone has more.
+  public var writeByteCountMax = 1 << 30
   /// How long to wait before a write, or a fetch, is tried again.
   public var retryPause: Duration = .milliseconds(20)
   /// Matches of a query up to which image codes, names and tags are asked for with the search;

@@ -37,6 +37,13 @@ extension CoordinatorCore {
     }
     // The first write that names a coder decides of which all codes of the collection are.
     if let coder, entry.coder == nil, !head.isDelete { return pin(coder, head, request) }
+    let byteCount = request.frame.body.count
+    guard appends.isEmpty || appendByteCount + byteCount <= settings.writeByteCountMax else {
+      throw ServiceError(
+        .busy, "writes of \(appendByteCount) bytes wait for their primaries",
+        hint: "workers are too slow, or gone: see 'thumbprint cluster status'")
+    }
+    appendByteCount += byteCount
     lastAppend += 1
     let append = OpenAppend(
       id: lastAppend, shard: head.shard, request: request, deadline: deadline(of: request))
@@ -91,7 +98,7 @@ extension CoordinatorCore {
     do throws(ServiceError) {
       let frame = try result.get()
       let reply = try frame.message(as: AppendReply.self)
-      appends[append.id] = nil
+      forget(append)
       let time = NIODeadline.now() - append.request.received
       metrics.written(reply, nanoseconds: time.nanoseconds)
       return append.request.answer(type: frame.header.type, body: frame.body)
@@ -109,9 +116,14 @@ extension CoordinatorCore {
   }
 
   private func end(_ append: OpenAppend, _ error: ServiceError) {
-    appends[append.id] = nil
+    forget(append)
     metrics.writeFailed()
     append.request.fail(error)
+  }
+
+  private func forget(_ append: OpenAppend) {
+    guard appends.removeValue(forKey: append.id) != nil else { return }
+    appendByteCount -= append.request.frame.body.count
   }
 
   /// Takes back what waits at primaries of earlier terms, and sends it to those of now: an old

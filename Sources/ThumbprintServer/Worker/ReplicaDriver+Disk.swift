@@ -117,7 +117,7 @@ extension ReplicaDriver {
         machine.writeCompleted(id, position: position, summary: try summary.get(), now: .now))
     } catch {
       writes[id]?.failure = ServiceError(any: error)
-      logger.warning("a write failed", metadata: ["error": "\(error)"])
+      complain("a write failed", error)
       perform(machine.writeFailed(id, now: .now))
       if (error as? StoreError)?.code == .corrupt { perform(machine.diskFailed(now: .now)) }
     }
@@ -136,7 +136,7 @@ extension ReplicaDriver {
       case .success(let state):
         driver.perform(driver.machine.applied(request, summary: state.summary, now: .now))
       case .failure(let error):
-        driver.logger.warning("entries were not applied", metadata: ["error": "\(error)"])
+        driver.complain("entries were not applied", error)
         let code = (error as? StoreError)?.code
         driver.perform(
           code == .corrupt

@@ -2,6 +2,7 @@ import Logging
 import ThumbprintCluster
 import ThumbprintCodes
 import ThumbprintStorage
+import ThumbprintTransport
 import ThumbprintWire
 
 /// Runs the machine of one replica: brings it what happens, and does what it says.
@@ -43,6 +44,8 @@ final class ReplicaDriver {
   var copy: CopyReceiver?
   /// Failures of copies in a row.
   var copyFailureCount = 0
+  /// What every write can run into, with a disk that is full, fills no log.
+  private var limiter = LineLimiter(lineCountMax: 5, window: 10_000_000_000)
   /// The files that know of which coder the codes are.
   private weak var codedShard: Shard?
   private var lastWrite: UInt64 = 0
@@ -125,6 +128,18 @@ final class ReplicaDriver {
     for pull in pulls.values { pull.reply(.failure(error)) }
     writes = [:]
     pulls = [:]
+  }
+
+  /// Logs what failed, some of it in a while; of the rest the number with the next line.
+  func complain(_ message: Logger.Message, _ error: any Error) {
+    let now = MonotonicInstant.now.nanoseconds
+    if limiter.deadline <= now {
+      for (kind, count) in limiter.summary(now: now) {
+        logger.warning("more of the same", metadata: ["lines": "\(kind): \(count)"])
+      }
+    }
+    guard limiter.add("\(message)", now: now) == .write else { return }
+    logger.warning(message, metadata: ["error": "\(error)"])
   }
 
   // MARK: Actions

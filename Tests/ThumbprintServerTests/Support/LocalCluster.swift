@@ -21,12 +21,15 @@ final class LocalCluster {
   /// - Parameters:
   ///   - settings: Of the new cluster.
   ///   - change: Changes how workers work.
+  ///   - changeCoordinator: Changes how the coordinator works.
   init(
     workers names: [String], settings: ClusterSettings = ClusterSettings(),
-    change: @escaping @Sendable (inout WorkerSettings) -> Void = { _ in }
+    change: @escaping @Sendable (inout WorkerSettings) -> Void = { _ in },
+    coordinator changeCoordinator: (inout CoordinatorSettings) -> Void = { _ in }
   ) async throws {
     var own = CoordinatorSettings()
     own.newCluster = settings
+    changeCoordinator(&own)
     self.settings = own
     self.change = change
     folder = FileManager.default.temporaryDirectory
