@@ -95,6 +95,11 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: swiftSettings),
+    // Between the words of the index and those of the protocol, which do not know each other.
+    .target(
+      name: "ThumbprintTranslation",
+      dependencies: ["ThumbprintWire", "ThumbprintIndex", "ThumbprintCodes"],
+      swiftSettings: swiftSettings),
     // A cluster for programs: what the command line uses.
     .target(
       name: "ThumbprintClient",
@@ -124,8 +129,8 @@ let package = Package(
     .target(
       name: "ThumbprintServer",
       dependencies: [
-        "ThumbprintTransport", "ThumbprintWire", "ThumbprintCluster", "ThumbprintStorage",
-        "ThumbprintIndex", "ThumbprintCodes",
+        "ThumbprintTransport", "ThumbprintTranslation", "ThumbprintWire", "ThumbprintCluster",
+        "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "NIOConcurrencyHelpers", package: "swift-nio"),
@@ -191,8 +196,9 @@ let package = Package(
     .target(
       name: "ThumbprintCommands",
       dependencies: [
-        "ThumbprintClient", "ThumbprintWire", "ThumbprintStorage", "ThumbprintIndex",
-        "ThumbprintCodes", "CXXHash", "ThumbprintScenes", "ThumbprintCoding", "ThumbprintNets",
+        "ThumbprintClient", "ThumbprintTranslation", "ThumbprintWire", "ThumbprintStorage",
+        "ThumbprintIndex", "ThumbprintCodes", "CXXHash", "ThumbprintScenes", "ThumbprintCoding",
+        "ThumbprintNets",
         "ThumbprintImages",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
@@ -206,8 +212,8 @@ let package = Package(
     .target(
       name: "ThumbprintTrials",
       dependencies: [
-        "ThumbprintClient", "ThumbprintTransport", "ThumbprintWire", "ThumbprintCommands",
-        "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
+        "ThumbprintClient", "ThumbprintTransport", "ThumbprintTranslation", "ThumbprintWire",
+        "ThumbprintCommands", "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
@@ -266,9 +272,9 @@ let package = Package(
       name: "ThumbprintServerTests",
       dependencies: [
         "thumbprint-coordinator", "thumbprint-shard",
-        "ThumbprintServer", "ThumbprintClient", "ThumbprintTransport", "ThumbprintWire",
-        "ThumbprintCluster", "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
-        "ThumbprintTestKit",
+        "ThumbprintServer", "ThumbprintClient", "ThumbprintTransport", "ThumbprintTranslation",
+        "ThumbprintWire", "ThumbprintCluster", "ThumbprintStorage", "ThumbprintIndex",
+        "ThumbprintCodes", "ThumbprintTestKit",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),

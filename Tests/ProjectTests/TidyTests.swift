@@ -16,6 +16,7 @@ import Testing
     ("ThumbprintCodes", ["CHamming", "CXXHash"]),
     ("ThumbprintIndex", ["ThumbprintCodes", "CHamming"]),
     ("ThumbprintWire", ["ThumbprintCodes", "CXXHash"]),
+    ("ThumbprintTranslation", ["ThumbprintWire", "ThumbprintIndex", "ThumbprintCodes"]),
     ("ThumbprintStorage", ["ThumbprintIndex", "ThumbprintCodes", "CLMDB", "CXXHash"]),
     ("ThumbprintCluster", ["ThumbprintCodes"]),
     ("ThumbprintSimulation", ["ThumbprintCluster", "ThumbprintCodes"]),
@@ -31,8 +32,9 @@ import Testing
     (
       "ThumbprintServer",
       [
-        "ThumbprintTransport", "ThumbprintWire", "ThumbprintCluster", "ThumbprintStorage",
-        "ThumbprintIndex", "ThumbprintCodes", "CLMDB", "NIOCore", "NIOPosix", "Logging",
+        "ThumbprintTransport", "ThumbprintTranslation", "ThumbprintWire", "ThumbprintCluster",
+        "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "CLMDB", "NIOCore", "NIOPosix",
+        "Logging",
         "CoreMetrics", "ServiceLifecycle", "UnixSignals", "Yams",
       ]
     ),
@@ -73,8 +75,9 @@ import Testing
     (
       "ThumbprintCommands",
       [
-        "ThumbprintClient", "ThumbprintWire", "ThumbprintStorage", "ThumbprintIndex",
-        "ThumbprintCodes", "ThumbprintCoding", "ThumbprintNets", "ThumbprintImages",
+        "ThumbprintClient", "ThumbprintTranslation", "ThumbprintWire", "ThumbprintStorage",
+        "ThumbprintIndex", "ThumbprintCodes", "ThumbprintCoding", "ThumbprintNets",
+        "ThumbprintImages",
         "ThumbprintScenes", "CXXHash", "ArgumentParser",
       ]
     ),
@@ -82,8 +85,9 @@ import Testing
     (
       "ThumbprintTrials",
       [
-        "ThumbprintClient", "ThumbprintTransport", "ThumbprintWire", "ThumbprintCommands",
-        "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes", "ArgumentParser", "NIOCore",
+        "ThumbprintClient", "ThumbprintTransport", "ThumbprintTranslation", "ThumbprintWire",
+        "ThumbprintCommands", "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
+        "ArgumentParser", "NIOCore",
         "NIOPosix",
       ]
     ),

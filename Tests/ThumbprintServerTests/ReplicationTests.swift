@@ -6,18 +6,14 @@ import ThumbprintIndex
 import ThumbprintServer
 import ThumbprintStorage
 import ThumbprintTestKit
+import ThumbprintTranslation
 import ThumbprintWire
 
 @Suite(.serialized) struct ReplicationTests {
   /// A search as a query of the index, for one worker.
   private func search(_ query: SearchQuery, _ id: CollectionID) -> SearchRequest {
-    let extent: WireExtent =
-      switch query.extent {
-      case .nearest(let k): .nearest(k)
-      case .within(let radius): .within(radius)
-      }
     var request = SearchRequest(
-      collection: id, extent: extent, metric: query.metric == .combined ? .combined : .feature,
+      collection: id, extent: WireExtent(query.extent), metric: WireMetric(query.metric),
       wants: [.images, .names, .tags, .certificate])
     request.append(feature: query.feature, image: query.image)
     return request

@@ -1,33 +1,18 @@
-import Foundation
 import Testing
 import ThumbprintStorage
+import ThumbprintTestKit
 
 /// `docs/formats/storage.md` is normative: its tables and dumps are those of the code.
 @Suite struct FormatDocumentTests {
-  private let lines: [String]
+  private let page: NormativePage
 
   init() throws {
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent()
-    let text = try String(
-      contentsOf: root.appendingPathComponent("docs/formats/storage.md"), encoding: .utf8)
-    lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-  }
-
-  /// The lines below a heading, to the next one.
-  private func section(_ heading: String) throws -> ArraySlice<String> {
-    let start = try #require(lines.firstIndex(of: heading), "there is no '\(heading)'")
-    let end = lines[(start + 1)...].firstIndex { $0.hasPrefix("#") } ?? lines.endIndex
-    return lines[(start + 1)..<end]
-  }
-
-  private func cells(_ line: String) -> [String] {
-    line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+    page = try NormativePage("docs/formats/storage.md")
   }
 
   @Test func tablesAreThoseOfTheCode() throws {
     for layout in FormatLayouts.all {
-      let rows = try section("### \(layout.name)").map(cells).filter {
+      let rows = try page.rows("### \(layout.name)").filter {
         $0.count >= 4 && Int($0[0]) != nil
       }
       #expect(rows.count == layout.fields.count, "\(layout.name)")
@@ -47,7 +32,7 @@ import ThumbprintStorage
   }
 
   @Test func databasesAreThoseOfTheCode() throws {
-    let rows = try section("## Databases of a shard").map(cells).filter {
+    let rows = try page.rows("## Databases of a shard").filter {
       $0.count >= 4 && Int($0[0]) != nil
     }
     #expect(rows.map { $0[1] } == ShardDatabase.allCases.map { "`\($0.name)`" })
@@ -55,32 +40,18 @@ import ThumbprintStorage
   }
 
   @Test func limitsAreThoseOfTheCode() throws {
-    let rows = try section("## Limits").map(cells).filter {
-      $0.count == 2 && Int($0[1].replacingOccurrences(of: ",", with: "")) != nil
-    }
-    #expect(rows.map { $0[0] } == FormatLayouts.limits.map(\.name))
-    #expect(
-      rows.map { Int($0[1].replacingOccurrences(of: ",", with: "")) }
-        == FormatLayouts.limits.map(\.value))
+    let limits = try page.limits("## Limits")
+    #expect(limits.map(\.name) == FormatLayouts.limits.map(\.name))
+    #expect(limits.map(\.value) == FormatLayouts.limits.map(\.value))
   }
 
   @Test func dumpsAreThoseOfTheCode() throws {
     for (name, bytes) in [
       ("meta", FormatLayouts.sampleMeta), ("block header", FormatLayouts.sampleBlockHeader),
     ] {
-      let dump = Array(try section("### \(name)").filter { $0.dropFirst(8).hasPrefix(": ") })
-      #expect(dump == Self.dump(bytes), "\(Self.dump(bytes).joined(separator: "\n"))")
-    }
-  }
-
-  private static func dump(_ bytes: [UInt8]) -> [String] {
-    stride(from: 0, to: bytes.count, by: 16).map { start in
-      let row = bytes[start..<min(start + 16, bytes.count)]
-      let digits = row.map { String(format: "%02x", $0) }
-      let pairs = stride(from: 0, to: digits.count, by: 2).map {
-        digits[$0] + ($0 + 1 < digits.count ? digits[$0 + 1] : "")
-      }
-      return String(format: "%08x: ", start) + pairs.joined(separator: " ")
+      let dump = try page.dump("### \(name)")
+      #expect(
+        dump == NormativePage.dump(bytes), "\(NormativePage.dump(bytes).joined(separator: "\n"))")
     }
   }
 }

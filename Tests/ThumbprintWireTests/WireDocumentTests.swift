@@ -1,35 +1,20 @@
-import Foundation
 import Testing
 import ThumbprintCodes
+import ThumbprintTestKit
 import ThumbprintWire
 
 /// `docs/formats/wire.md` is normative: its tables are those of the code, and its dumps are
 /// fixtures, which the code writes and reads.
 @Suite struct WireDocumentTests {
-  private let lines: [String]
+  private let page: NormativePage
 
   init() throws {
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent()
-    let text = try String(
-      contentsOf: root.appendingPathComponent("docs/formats/wire.md"), encoding: .utf8)
-    lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-  }
-
-  /// The lines below a heading, to the next one.
-  private func section(_ heading: String) throws -> ArraySlice<String> {
-    let start = try #require(lines.firstIndex(of: heading), "there is no '\(heading)'")
-    let end = lines[(start + 1)...].firstIndex { $0.hasPrefix("#") } ?? lines.endIndex
-    return lines[(start + 1)..<end]
-  }
-
-  private func cells(_ line: String) -> [String] {
-    line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+    page = try NormativePage("docs/formats/wire.md")
   }
 
   @Test func tablesAreThoseOfTheCode() throws {
     for layout in WireLayouts.all {
-      let rows = try section("### \(layout.name)").map(cells).filter {
+      let rows = try page.rows("### \(layout.name)").filter {
         $0.count >= 4 && Int($0[0]) != nil
       }
       #expect(rows.count == layout.fields.count, "\(layout.name)")
@@ -46,13 +31,13 @@ import ThumbprintWire
   }
 
   @Test func messagesAreThoseOfTheCode() throws {
-    let rows = try section("## Messages").map(cells).filter { Int($0.first ?? "") != nil }
+    let rows = try page.rows("## Messages").filter { Int($0.first ?? "") != nil }
     #expect(rows.map { Int($0[0]) } == MessageType.allCases.map { Int($0.rawValue) })
     #expect(rows.map { $0[1] } == MessageType.allCases.map { "`\($0)`" })
   }
 
   @Test func errorsAreThoseOfTheCode() throws {
-    let rows = try section("## Errors").map(cells).filter { Int($0.first ?? "") != nil }
+    let rows = try page.rows("## Errors").filter { Int($0.first ?? "") != nil }
     let kinds = ServiceError.Code.Value.allCases
     #expect(rows.map { Int($0[0]) } == kinds.map { Int($0.wireNumber) })
     #expect(rows.map { $0[1] } == kinds.map { "`\($0.rawValue)`" })
@@ -60,25 +45,21 @@ import ThumbprintWire
   }
 
   @Test func operationsAreThoseOfTheCode() throws {
-    let rows = try section("## Administration").map(cells).filter { $0.count == 3 }.dropFirst(2)
+    let rows = try page.rows("## Administration").filter { $0.count == 3 }.dropFirst(2)
     #expect(rows.map { $0[0] } == AdminOperationName.allCases.map { "`\($0.rawValue)`" })
   }
 
   @Test func limitsAreThoseOfTheCode() throws {
-    let rows = try section("## Limits").map(cells).filter {
-      $0.count == 2 && Int($0[1].replacingOccurrences(of: ",", with: "")) != nil
-    }
-    #expect(rows.map { $0[0] } == WireLimits.all.map(\.name))
-    #expect(
-      rows.map { Int($0[1].replacingOccurrences(of: ",", with: "")) }
-        == WireLimits.all.map(\.value))
+    let limits = try page.limits("## Limits")
+    #expect(limits.map(\.name) == WireLimits.all.map(\.name))
+    #expect(limits.map(\.value) == WireLimits.all.map(\.value))
   }
 
   @Test(arguments: WireDumps.all.indices)
   func dumpsAreFixtures(_ index: Int) throws {
     let (heading, frame) = WireDumps.all[index]
-    let dump = Array(try section("### \(heading)").filter { $0.dropFirst(8).hasPrefix(": ") })
-    let expected = WireDumps.dump(frame.encoded())
+    let dump = try page.dump("### \(heading)")
+    let expected = NormativePage.dump(frame.encoded())
     #expect(dump == expected, "### \(heading)\n\(expected.joined(separator: "\n"))")
     // Read back from the page alone, as a client in another language would be tested.
     let bytes = dump.flatMap { line in
@@ -142,16 +123,5 @@ enum WireDumps {
 
   private static func answer(_ message: some WireMessage) -> Frame {
     Frame(message, answering: FrameHeader(type: .ping, requestID: 42, traceID: 0xABCD))
-  }
-
-  static func dump(_ bytes: [UInt8]) -> [String] {
-    stride(from: 0, to: bytes.count, by: 16).map { start in
-      let row = bytes[start..<min(start + 16, bytes.count)]
-      let digits = row.map { String(format: "%02x", $0) }
-      let pairs = stride(from: 0, to: digits.count, by: 2).map {
-        digits[$0] + ($0 + 1 < digits.count ? digits[$0 + 1] : "")
-      }
-      return String(format: "%08x: ", start) + pairs.joined(separator: " ")
-    }
   }
 }

@@ -2,6 +2,7 @@ import ThumbprintClient
 import ThumbprintCodes
 import ThumbprintIndex
 import ThumbprintStorage
+import ThumbprintTranslation
 import ThumbprintWire
 
 /// A collection of a cluster, asked through its coordinator.
@@ -114,7 +115,7 @@ struct ClusterCollection: CollectionHandle {
     var request = SearchRequest(
       collection: collection.id, extent: WireExtent(first.extent), distanceMax: first.distanceMax,
       promise: WirePromise(first.promise),
-      metric: first.metric == .combined ? .combined : .feature, wants: wants)
+      metric: WireMetric(first.metric), wants: wants)
     for query in queries { request.append(feature: query.feature, image: query.image) }
     if let problem = request.problem { throw ServiceError(.invalid, problem) }
     let reply: SearchReply
@@ -194,46 +195,5 @@ extension [ShardOutcome] {
       self[index].searchedMilliseconds += Double(status.searchedMicroseconds) / 1000
       self[index].position = status.position.description
     }
-  }
-}
-
-extension WireExtent {
-  fileprivate init(_ extent: SearchQuery.Extent) {
-    switch extent {
-    case .nearest(let k): self = .nearest(k)
-    case .within(let radius): self = .within(radius)
-    }
-  }
-}
-
-extension WirePromise {
-  fileprivate init(_ promise: SearchPromise) {
-    switch promise {
-    case .certified: self = .certified
-    case .exact: self = .exact
-    case .recall(let share): self = .recall(share)
-    }
-  }
-}
-
-extension SearchCertificate {
-  fileprivate init(_ certificate: WireCertificate) {
-    self.init()
-    missProbability = certificate.missProbability
-    radius = Int(certificate.radius)
-    rowCount = Int(certificate.rowCount)
-    codesCompared = Int(certificate.codesCompared)
-    sketchesRead = Int(certificate.sketchesRead)
-    bucketsProbed = Int(certificate.bucketsProbed)
-    postingsRead = Int(certificate.postingsRead)
-    excludedByTables = Int(certificate.excludedByTables)
-    excludedBySketches = Int(certificate.excludedBySketches)
-    excludedByClusters = Int(certificate.excludedByClusters)
-    predictedNanoseconds = certificate.predictedNanoseconds
-    let segments: [(SearchArm, UInt32)] = [
-      (.tables, certificate.segmentsByTables), (.sketches, certificate.segmentsBySketches),
-      (.clusters, certificate.segmentsByClusters), (.scan, certificate.segmentsByScan),
-    ]
-    for (arm, count) in segments where count > 0 { arms[arm] = Int(count) }
   }
 }

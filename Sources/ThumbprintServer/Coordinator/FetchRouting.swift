@@ -129,9 +129,10 @@ extension CoordinatorCore {
     }
     guard let address = address(of: replicas[tried % replicas.count]) else {
       if request.isCancelled { return }
-      return after(settings.retryPause) {
+      after(settings.retryPause) {
         $0.scan(scan, request, until: deadline, tried: tried + 1)
       }
+      return
     }
     let received = receiver { (core: CoordinatorCore, result: Result<Frame, ServiceError>) in
       do throws(ServiceError) {

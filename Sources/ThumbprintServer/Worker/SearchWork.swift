@@ -3,6 +3,7 @@ import ThumbprintCluster
 import ThumbprintCodes
 import ThumbprintIndex
 import ThumbprintStorage
+import ThumbprintTranslation
 import ThumbprintWire
 
 /// One search request on its way: large batches are divided among the threads of the pool.
@@ -128,21 +129,10 @@ final class SearchWork: Sendable {
   }
 
   private func query(_ number: Int) -> SearchQuery {
-    let extent: SearchQuery.Extent =
-      switch request.extent {
-      case .nearest(let k): .nearest(k)
-      case .within(let radius): .within(radius)
-      }
-    let promise: SearchPromise =
-      switch request.promise {
-      case .certified: .certified
-      case .exact: .exact
-      case .recall(let share): .recall(share)
-      }
     return SearchQuery(
-      feature: request.feature(number), image: request.image(number), extent: extent,
-      distanceMax: request.distanceMax(number), promise: promise,
-      metric: request.metric == .combined ? .combined : .feature)
+      feature: request.feature(number), image: request.image(number),
+      extent: SearchQuery.Extent(request.extent), distanceMax: request.distanceMax(number),
+      promise: SearchPromise(request.promise), metric: SearchMetric(request.metric))
   }
 
   // MARK: The answer
@@ -213,26 +203,5 @@ final class SearchWork: Sendable {
     ServiceError(
       .tooLarge, "the answer would have \(count) \(what), more than one message may have",
       hint: "ask for fewer neighbours, a smaller radius, or with fewer queries at once")
-  }
-}
-
-extension WireCertificate {
-  init(_ certificate: SearchCertificate) {
-    self.init()
-    missProbability = certificate.missProbability
-    radius = UInt64(certificate.radius)
-    rowCount = UInt64(certificate.rowCount)
-    codesCompared = UInt64(certificate.codesCompared)
-    sketchesRead = UInt64(certificate.sketchesRead)
-    bucketsProbed = UInt64(certificate.bucketsProbed)
-    postingsRead = UInt64(certificate.postingsRead)
-    excludedByTables = UInt64(certificate.excludedByTables)
-    excludedBySketches = UInt64(certificate.excludedBySketches)
-    excludedByClusters = UInt64(certificate.excludedByClusters)
-    predictedNanoseconds = certificate.predictedNanoseconds
-    segmentsByTables = UInt32(certificate.arms[.tables] ?? 0)
-    segmentsBySketches = UInt32(certificate.arms[.sketches] ?? 0)
-    segmentsByClusters = UInt32(certificate.arms[.clusters] ?? 0)
-    segmentsByScan = UInt32(certificate.arms[.scan] ?? 0)
   }
 }

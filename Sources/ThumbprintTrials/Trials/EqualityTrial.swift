@@ -4,6 +4,7 @@ import ThumbprintCodes
 import ThumbprintCommands
 import ThumbprintIndex
 import ThumbprintStorage
+import ThumbprintTranslation
 import ThumbprintWire
 
 /// Every answer of a cluster against that of a store with the same records, byte for byte: before,
@@ -133,13 +134,8 @@ struct Twins {
       isNear = !isCombined
     }
     let query = SearchQuery(feature: feature, image: image, extent: extent, metric: metric)
-    let wire: WireExtent =
-      switch extent {
-      case .nearest(let k): .nearest(k)
-      case .within(let radius): .within(radius)
-      }
     var request = SearchRequest(
-      collection: collection.id, extent: wire, metric: isCombined ? .combined : .feature,
+      collection: collection.id, extent: WireExtent(extent), metric: WireMetric(metric),
       wants: [.images, .names, .tags, .certificate])
     request.append(feature: feature, image: image)
     return (query, request, isNear)

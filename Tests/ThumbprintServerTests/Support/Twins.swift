@@ -5,6 +5,7 @@ import ThumbprintCodes
 import ThumbprintIndex
 import ThumbprintStorage
 import ThumbprintTestKit
+import ThumbprintTranslation
 import ThumbprintWire
 
 /// The same records in a cluster and in a store of this machine.
@@ -34,12 +35,8 @@ struct Twins {
     for number in 0..<count {
       let query = generator.query()
       var wire = SearchRequest(
-        collection: remote.id, extent: .nearest(1), metric: .feature,
+        collection: remote.id, extent: WireExtent(query.extent), metric: .feature,
         wants: [.images, .names, .certificate])
-      switch query.extent {
-      case .nearest(let k): wire.extent = .nearest(k)
-      case .within(let radius): wire.extent = .within(radius)
-      }
       var asked = query
       asked.metric = .feature
       asked.image = nil
