@@ -8,12 +8,12 @@ package enum UnknownCommand {
     var path = "thumbprint"
     for word in arguments {
       if commands.isEmpty || word.hasPrefix("-") || word == "help" { return nil }
-      if let command = commands.first(where: { $0.configuration.commandName == word }) {
+      if let place = commands.firstIndex(where: { $0.configuration.commandName == word }) {
         path += " \(word)"
-        commands = subcommands(of: command)
+        commands = subcommands(of: commands[place])
         continue
       }
-      let names = commands.compactMap(\.configuration.commandName)
+      let names = commands.compactMap { $0.configuration.commandName }
       let near = names.map { (name: $0, distance: distance(word, $0)) }
         .filter { $0.distance <= 2 }.min { $0.distance < $1.distance }
       return CommandError(
@@ -26,8 +26,9 @@ package enum UnknownCommand {
   private static func subcommands(
     of command: any ParsableCommand.Type
   ) -> [any ParsableCommand.Type] {
-    command.configuration.subcommands
-      + command.configuration.groupedSubcommands.flatMap(\.subcommands)
+    let configuration = command.configuration
+    return configuration.subcommands
+      + configuration.groupedSubcommands.flatMap { $0.subcommands }
   }
 
   /// Characters to add, drop or replace to make one word of the other.
