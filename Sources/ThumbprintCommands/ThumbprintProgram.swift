@@ -21,7 +21,7 @@ public enum ThumbprintProgram {
         let wroteAll = (try? Console.write(Thumbprint.fullMessage(for: error) + "\n")) != nil
         exit(wroteAll ? ExitStatus.done.rawValue : ExitStatus.inputOutput.rawValue)
       }
-      let failure = CommandError(any: error)
+      let failure = UnknownCommand.error(arguments) ?? CommandError(any: error)
       let verbose = arguments.contains { $0 == "--verbose" || $0 == "-v" }
       Console.note(failure.text(verbose: verbose), newline: false)
       exit(failure.status.rawValue)

@@ -47,6 +47,9 @@ import Testing
     try usage(
       "--within: cannot be given together with -k", "query", "-c", "a", "--id", "1", "--within",
       "4", "-k", "4")
+    try usage("there is no command 'thumbprint ingset'", "ingset", "photos")
+    try usage("there is no command 'thumbprint collection drip'", "collection", "drip", "a")
+    try sandbox.fail(64, "hint: did you mean 'thumbprint collection drop'?", "collection", "drip")
     try usage("--row: needs --codes", "query", "-c", "a", "--id", "1", "--row", "2")
     try usage("nothing to look for", "query", "-c", "a")
     try usage("--id: cannot be", "query", "-c", "a", "--id", "1", "--codes", "f.npy")

@@ -10,6 +10,12 @@ import ThumbprintNets
   /// A sandbox with a tiny model in `m`, as the variable for it says.
   static func sandbox(hasFeatures: Bool = true) throws -> Sandbox {
     let sandbox = try Sandbox()
+    try writeModel(to: sandbox, hasFeatures: hasFeatures)
+    return sandbox
+  }
+
+  /// Writes a tiny model to `m`.
+  static func writeModel(to sandbox: Sandbox, hasFeatures: Bool = true) throws {
     let codec = try Codec(CodecSpec(outerChannels: 6, innerChannels: 8), seed: 1)
     var features: FeatureNetwork?
     if hasFeatures {
@@ -22,7 +28,6 @@ import ThumbprintNets
         part, seed: 1)
     }
     try Model(codec: codec, features: features).withGoldenCodes().write(to: sandbox.path("m"))
-    return sandbox
   }
 
   static func writePictures(_ count: Int, to sandbox: Sandbox) throws {

@@ -56,15 +56,15 @@ enum HostilePictures {
   }
 
   /// A PNG of 10×10 pixels whose rows count up.
-  private static func rows(depth: UInt8, color: UInt8, bytes: Int) -> [UInt8] {
+  static func rows(depth: UInt8, color: UInt8, bytes: Int) -> [UInt8] {
     png(
       width: 10, height: 10, depth: depth, color: color,
       (0..<100 * bytes).map { UInt8($0 % 251) })
   }
 
-  private static func png(
+  static func png(
     width: Int, height: Int, depth: UInt8, color: UInt8, _ pixels: [UInt8],
-    palette: [UInt8] = []
+    palette: [UInt8] = [], seeThrough: [UInt8] = []
   ) -> [UInt8] {
     let rowByteCount = pixels.count / height
     var raw: [UInt8] = []
@@ -72,21 +72,22 @@ enum HostilePictures {
       raw.append(0)
       raw += pixels[row * rowByteCount..<(row + 1) * rowByteCount]
     }
-    var file: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
+    var file = signature
     file += chunk("IHDR", big(width) + big(height) + [depth, color, 0, 0, 0])
     if !palette.isEmpty { file += chunk("PLTE", palette) }
+    if !seeThrough.isEmpty { file += chunk("tRNS", seeThrough) }
     return file + chunk("IDAT", stored(raw)) + chunk("IEND", [])
   }
 
   /// A PNG whose header claims a size, with next to no pixels.
-  private static func claim(_ width: Int, _ height: Int) -> [UInt8] {
-    [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
+  static func claim(_ width: Int, _ height: Int) -> [UInt8] {
+    signature
       + chunk("IHDR", big(width) + big(height) + [8, 2, 0, 0, 0])
       + chunk("IDAT", stored([0, 1, 2, 3])) + chunk("IEND", [])
   }
 
   /// A JPEG with another size in its frame header.
-  private static func claim(_ jpeg: [UInt8], _ width: Int, _ height: Int) -> [UInt8] {
+  static func claim(_ jpeg: [UInt8], _ width: Int, _ height: Int) -> [UInt8] {
     var file = jpeg
     guard let at = jpeg.indices.first(where: { $0 > 0 && jpeg[$0 - 1] == 0xFF && jpeg[$0] == 0xC0 })
     else { return file }
@@ -97,26 +98,31 @@ enum HostilePictures {
     return file
   }
 
-  private static func exif(_ jpeg: [UInt8], orientation: UInt8) -> [UInt8] {
-    let body: [UInt8] =
-      Array("Exif\0\0".utf8) + [0x49, 0x49, 42, 0, 8, 0, 0, 0, 1, 0]
-      + [0x12, 0x01, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0, 0]
+  static let signature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
+
+  static func exif(_ jpeg: [UInt8], orientation: UInt8) -> [UInt8] {
+    let body = exifBody(orientation)
     let count = body.count + 2
     return Array(jpeg.prefix(2)) + [0xFF, 0xE1, UInt8(count >> 8), UInt8(count & 0xFF)] + body
       + Array(jpeg.dropFirst(2))
   }
 
-  private static func big(_ value: Int) -> [UInt8] {
+  static func exifBody(_ orientation: UInt8) -> [UInt8] {
+    Array("Exif\0\0".utf8) + [0x49, 0x49, 42, 0, 8, 0, 0, 0, 1, 0]
+      + [0x12, 0x01, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0, 0]
+  }
+
+  static func big(_ value: Int) -> [UInt8] {
     [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> $0) }
   }
 
-  private static func chunk(_ name: String, _ body: [UInt8]) -> [UInt8] {
+  static func chunk(_ name: String, _ body: [UInt8]) -> [UInt8] {
     let named = Array(name.utf8) + body
     return big(body.count) + named + big(Int(crc(named)))
   }
 
   /// zlib's stream with stored blocks: no compression.
-  private static func stored(_ bytes: [UInt8]) -> [UInt8] {
+  static func stored(_ bytes: [UInt8]) -> [UInt8] {
     var (a, b) = (1, 0)
     for byte in bytes {
       a = (a + Int(byte)) % 65_521
@@ -127,7 +133,7 @@ enum HostilePictures {
       + [UInt8(~count & 0xFF), UInt8(~count >> 8 & 0xFF)] + bytes + big(b << 16 | a)
   }
 
-  private static func crc(_ bytes: [UInt8]) -> UInt32 {
+  static func crc(_ bytes: [UInt8]) -> UInt32 {
     var value: UInt32 = ~0
     for byte in bytes {
       value ^= UInt32(byte)

@@ -90,4 +90,28 @@ import ThumbprintImages
     #expect(PictureSheet.Drawing(environment: ["TERM": "xterm-kitty"]) == .kitty)
     #expect(PictureSheet.Drawing(environment: ["TERM": "xterm-256color"]) == nil)
   }
+
+  @Test func terminalsAnswerWhatTheyCanDo() {
+    func answer(_ text: String) -> Bool? { TerminalQuery.hasSixels(Array(text.utf8)) }
+    #expect(answer("\u{1B}[?62;4;6c") == true)
+    #expect(answer("\u{1B}[?4c") == true)
+    #expect(answer("\u{1B}[?64;14;41;44c") == false)
+    #expect(answer("\u{1B}[?6c") == false)
+    // Not complete, something else before it, and no answer at all.
+    #expect(answer("\u{1B}[?62;4") == nil)
+    #expect(answer("\u{1B}[1;1R\u{1B}[?1;2;4c") == true)
+    #expect(answer("4c") == nil)
+    #expect(TerminalQuery.hasSixels([0xFF, 0x1B, 0x5B]) == nil)
+  }
+
+  @Test func sixelsStandWhereRoomWasMade() {
+    let cell = PictureSheet.CellSize(width: 3, height: 1_000)
+    #expect(cell == PictureSheet.CellSize(width: 4, height: 64))
+    let text = sheet([3])
+      .terminalText(columnCount: 80, drawing: .sixel(.standard))
+    // Three pictures of 18×9 characters, two blanks behind each.
+    let room = String(repeating: "\n", count: 9) + "\u{1B}[9A\u{1B}7\u{1B}P0;1;0q"
+    #expect(text.contains(room + "\"1;1;600;180#0;2;"))
+    #expect(text.contains("\u{1B}\\\u{1B}8\r\u{1B}[9B"))
+  }
 }

@@ -40,6 +40,16 @@ enum Console {
     return Int(size.ws_col)
   }
 
+  /// Pixels of a character of the terminal that shows results, or what is usual if it does not say.
+  static var cellSize: PictureSheet.CellSize {
+    var size = winsize()
+    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0, size.ws_row > 0,
+      size.ws_xpixel >= size.ws_col, size.ws_ypixel >= size.ws_row
+    else { return .standard }
+    return PictureSheet.CellSize(
+      width: Int(size.ws_xpixel / size.ws_col), height: Int(size.ws_ypixel / size.ws_row))
+  }
+
   private static func write(_ text: String, to descriptor: Int32) throws {
     var text = text
     try text.withUTF8 { bytes in

@@ -66,10 +66,14 @@ extension CollectionOptions {
     func checked(_ collection: any CollectionHandle) throws -> any CollectionHandle {
       let theirs = try collection.report().coder
       if theirs == coder.name { return collection }
+      guard let theirs else {
+        throw CommandError(
+          .badData, "nobody named the coder of the codes of '\(name)', so others cannot join them",
+          hint: "choose another collection")
+      }
       throw CommandError(
         .badData,
-        "the codes of '\(name)' are of the coder \(theirs ?? "that nobody named"), and the model is "
-          + "\(coder)",
+        "the codes of '\(name)' are of the coder \(theirs), and the model is \(coder)",
         hint: "give the model that made them by --model, or choose another collection")
     }
     return try place.with(.readWrite) { store in

@@ -100,8 +100,12 @@ struct IngestCommand: ParsableCommand {
         "refused: \(Text.grouped(report.refused.count - IngestReport.listedCount)) more")
     }
     if skipBad { return }
+    let first = report.refused[0]
     throw CommandError(
-      .badData, "\(Text.count(report.refused.count, "picture")) could not be coded",
+      .badData,
+      "\(Text.count(report.refused.count, "picture")) could not be coded"
+        + (report.refused.count > 1 ? "; the first is " : ": ")
+        + "'\(Self.listed(first.path))': \(first.reason)",
       hint: hint(report))
   }
 

@@ -9,10 +9,16 @@ struct PictureOptions: ParsableArguments {
   @Flag(
     inversion: .prefixedNo,
     help: """
-      Draw the pictures on the terminal (default: if it has true colours and the model that made \
+      Draw the pictures on the terminal (default: if it says that it can and the model that made \
       the codes is at hand).
       """)
   var pictures: Bool?
+
+  @Option(
+    help: ArgumentHelp(
+      "How to draw them: kitty, sixel or blocks (default: the first that the terminal has).",
+      valueName: "kind"))
+  var draw: DrawKind?
 
   @Option(
     help: ArgumentHelp(
@@ -23,7 +29,15 @@ struct PictureOptions: ParsableArguments {
 
   @OptionGroup var model: ModelOptions
 
+  /// Names of ``PictureSheet/Drawing``.
+  enum DrawKind: String, ExpressibleByArgument, CaseIterable {
+    case kitty, sixel, blocks
+  }
+
   mutating func validate() throws {
+    if draw != nil, pictures == false {
+      throw ValidationError("--draw: cannot be given together with --no-pictures")
+    }
     if let sheet, !sheet.hasSuffix(".png"), !sheet.hasSuffix(".html") {
       throw ValidationError("--sheet: '\(sheet)' ends with neither .png nor .html")
     }
@@ -38,15 +52,19 @@ struct PictureOptions: ParsableArguments {
   func drawer(coder: String?, isJSON: Bool) throws -> PictureDrawer? {
     let drawing = try drawing(isJSON: isJSON)
     guard drawing != nil || sheet != nil else { return nil }
-    let isAsked = pictures == true || sheet != nil
+    let isAsked = pictures == true || draw != nil || sheet != nil
     do {
       let model = try model.load()
       let imagesOnly = try Model(codec: model.codec, features: nil).identity
       guard coder == model.identity.name || coder == imagesOnly.name else {
+        guard let coder else {
+          throw CommandError(
+            .badData, "nobody said which coder made the codes, so no model can show them",
+            hint: "--coder of 'collection create', or the dataset that is loaded, says it")
+        }
         throw CommandError(
           .badData,
-          "the codes were made by the coder \(coder ?? "unknown"), and the model is "
-            + "\(model.identity)",
+          "the codes were made by the coder \(coder), and the model is \(model.identity)",
           hint: "give the model that made them by --model")
       }
       return PictureDrawer(codec: model.codec, drawing: drawing, sheet: sheet)
@@ -62,14 +80,22 @@ struct PictureOptions: ParsableArguments {
   }
 
   private func drawing(isJSON: Bool) throws -> PictureSheet.Drawing? {
-    if pictures == true, isJSON {
-      throw CommandError.flag("--pictures", "cannot be given together with --json")
+    if pictures == true || draw != nil, isJSON {
+      throw CommandError.flag(
+        draw != nil ? "--draw" : "--pictures", "cannot be given together with --json")
     }
     guard pictures != false, !isJSON else { return nil }
+    switch draw {
+    case .kitty: return .kitty
+    case .sixel: return .sixel(Console.cellSize)
+    case .blocks: return .blocks
+    case nil: break
+    }
+    guard pictures == true || Console.showsResultsOnTerminal else { return nil }
     let environment = ProcessInfo.processInfo.environment
     let drawing = PictureSheet.Drawing(environment: environment)
-    if pictures == true { return drawing ?? .blocks }
-    return Console.showsResultsOnTerminal ? drawing : nil
+    if drawing != .kitty, TerminalQuery.drawsSixels { return .sixel(Console.cellSize) }
+    return drawing ?? (pictures == true ? .blocks : nil)
   }
 }
 

@@ -55,11 +55,28 @@ package struct PictureSheet {
 
 extension PictureSheet {
   /// How a terminal shows pixels.
-  package enum Drawing: Sendable {
+  package enum Drawing: Sendable, Hashable {
     /// Half blocks in true colours.
     case blocks
     /// The graphics protocol of kitty, which some other terminals speak too.
     case kitty
+    /// Sixels, on a terminal whose characters have so many pixels.
+    case sixel(CellSize)
+  }
+
+  /// Pixels of a character of a terminal.
+  package struct CellSize: Sendable, Hashable {
+    var width: Int
+    var height: Int
+
+    /// - Parameters: Sizes that no terminal has are held to 4...64.
+    package init(width: Int, height: Int) {
+      self.width = min(64, max(4, width))
+      self.height = min(64, max(4, height))
+    }
+
+    /// That of the VT340, which terminals that draw characters of another size pretend to.
+    package static let standard = CellSize(width: 10, height: 20)
   }
 
   /// Pictures side by side, words below them, as wide as a terminal.
@@ -97,10 +114,26 @@ extension PictureSheet {
         KittyGraphics.text(cell.picture, columns: side, rows: rows)
           + "\u{1B}[\(side + Self.gap)C"
       }.joined()
-      // Room first: at the bottom of the screen a picture would be cut.
-      return String(repeating: "\n", count: rows) + "\u{1B}[\(rows)A" + drawn
-        + "\r\u{1B}[\(rows)B"
+      return Self.withRoom(rows, drawn)
+    case .sixel(let cell):
+      let rows = side / 2
+      var canvas = Sixel.Canvas(
+        width: row.count * (side + Self.gap) * cell.width, height: rows * cell.height)
+      for (place, picture) in row.map(\.picture).enumerated() {
+        // Its pixels as squares: a smooth picture would have more colours than there are.
+        canvas.draw(
+          picture.resized(
+            width: side * cell.width, height: rows * cell.height, filter: .area),
+          column: place * (side + Self.gap) * cell.width, row: 0)
+      }
+      // Terminals differ in where they leave the cursor.
+      return Self.withRoom(rows, "\u{1B}7" + Sixel.text(canvas) + "\u{1B}8")
     }
+  }
+
+  /// Draws where there is room: at the bottom of the screen a picture would be cut.
+  private static func withRoom(_ rows: Int, _ drawn: String) -> String {
+    String(repeating: "\n", count: rows) + "\u{1B}[\(rows)A" + drawn + "\r\u{1B}[\(rows)B"
   }
 
   private func words(_ row: [Cell], side: Int) -> String {
