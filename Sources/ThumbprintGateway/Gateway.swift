@@ -236,7 +236,8 @@ extension DecodingError {
         (context, context.codingPath.isEmpty ? "is not JSON" : context.debugDescription)
       @unknown default: (Context(codingPath: [], debugDescription: ""), "cannot be read")
       }
-    let place = context.codingPath.map(\.stringValue).joined(separator: ".")
+    let place = context.codingPath.map { $0.intValue.map(String.init) ?? $0.stringValue }
+      .joined(separator: ".")
     return String((place.isEmpty ? what : "\(place): \(what)").prefix(256))
   }
 }

@@ -93,7 +93,7 @@ import ThumbprintWire
       (["records": [good], "wait": true], 400, "unknown key 'wait'"),
       (with("nam", "x"), 400, "unknown key 'nam'"),
       (with("id", "x"), 400, "records.1: 'x' is no id"),
-      (with("id", 7), 400, "records.Index 1.id: String is expected"),
+      (with("id", 7), 400, "records.1.id: String is expected"),
       (with("id", "+7"), 400, "'+7' is no id"),
       (with("feature", "AAAA"), 400, "records.1: feature: has to be 512 bytes"),
       (with("image", "00"), 400, "records.1: image: has to be 64 bytes"),

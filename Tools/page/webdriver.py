@@ -67,6 +67,10 @@ class Browser:
         self.requests: list[str] = []
         session = self.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         self.path = f"/session/{session['sessionId']}"
+        if width < 500:
+            # A window is never narrower than that; the screen of a phone is.
+            metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": True}
+            self.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": metrics})
 
     def call(self, method: str, path: str, body: object = None):
         request = urllib.request.Request(
@@ -131,6 +135,16 @@ class Browser:
     def type(self, css: str, text: str) -> None:
         """Types into a field, or chooses files with it."""
         self.call("POST", self.element(css) + "/value", {"text": text})
+
+    def press(self, key: str) -> str:
+        """Presses a key and gives what has the focus then, as `tag#id` or its words."""
+        codes = {"Tab": "\ue004", "Enter": "\ue007"}
+        strokes = [{"type": each, "value": codes[key]} for each in ("keyDown", "keyUp")]
+        self.call("POST", "/actions", {"actions": [{"type": "key", "id": "keys", "actions": strokes}]})
+        return self.run(
+            "const each = document.activeElement;"
+            " return each.id ? each.tagName.toLowerCase() + '#' + each.id : each.textContent.trim().slice(0, 40)"
+        )
 
     def shoot(self, path: str) -> None:
         self.wait(LOADED, "thumbnails")
