@@ -237,6 +237,15 @@ import ThumbprintWire
       let answer = try site.ask(method, path)
       #expect(answer.status == status && answer.text.contains(part), "\(path): \(answer.text)")
     }
+    for (body, part) in [
+      ("0", "an object is expected"), (#"{"bandwidth": 1e40}"#, "bandwidth"),
+      (#"{"bandwidth": "1"}"#, "bandwidth: Int is expected"), ("{", "is not JSON"),
+    ] {
+      let answer = try Socket.ask(
+        "PUT", "/api/v1/cluster/bandwidth", port: site.port,
+        headers: ["Host: localhost", "Content-Type: application/json"], body: Array(body.utf8))
+      #expect(answer.status == 400 && answer.text.contains(part), "\(answer.text)")
+    }
     let head = try site.ask("HEAD", "/collections")
     #expect(head.status == 200 && head.body.isEmpty && head.head.contains("application/json"))
     for (path, body) in [
