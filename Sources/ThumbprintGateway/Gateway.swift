@@ -229,14 +229,25 @@ extension DecodingError {
   fileprivate var line: String {
     let (context, what): (Context, String) =
       switch self {
-      case .typeMismatch(let type, let context): (context, "\(type) is expected")
+      case .typeMismatch(let type, let context): (context, "\(Self.name(of: type)) is expected")
       case .valueNotFound(let type, let context): (context, "\(type) is missing")
       case .keyNotFound(let key, let context): (context, "'\(key.stringValue)' is missing")
       case .dataCorrupted(let context):
-        (context, context.codingPath.isEmpty ? "is not JSON" : context.debugDescription)
+        // Foundation's words for what is no JSON at all; numbers beyond bounds have others.
+        (
+          context,
+          context.debugDescription.contains("not valid JSON")
+            ? "is not JSON" : context.debugDescription
+        )
       @unknown default: (Context(codingPath: [], debugDescription: ""), "cannot be read")
       }
-    let place = context.codingPath.map(\.stringValue).joined(separator: ".")
+    let place = context.codingPath.map { $0.intValue.map(String.init) ?? $0.stringValue }
+      .joined(separator: ".")
     return String((place.isEmpty ? what : "\(place): \(what)").prefix(256))
+  }
+
+  private static func name(of type: any Any.Type) -> String {
+    if type is [String: Any].Type { return "an object" }
+    return type is [Any].Type ? "an array" : "\(type)"
   }
 }

@@ -93,7 +93,7 @@ import ThumbprintWire
       (["records": [good], "wait": true], 400, "unknown key 'wait'"),
       (with("nam", "x"), 400, "unknown key 'nam'"),
       (with("id", "x"), 400, "records.1: 'x' is no id"),
-      (with("id", 7), 400, "records.Index 1.id: String is expected"),
+      (with("id", 7), 400, "records.1.id: String is expected"),
       (with("id", "+7"), 400, "'+7' is no id"),
       (with("feature", "AAAA"), 400, "records.1: feature: has to be 512 bytes"),
       (with("image", "00"), 400, "records.1: image: has to be 64 bytes"),
@@ -236,6 +236,15 @@ import ThumbprintWire
     ] {
       let answer = try site.ask(method, path)
       #expect(answer.status == status && answer.text.contains(part), "\(path): \(answer.text)")
+    }
+    for (body, part) in [
+      ("0", "an object is expected"), (#"{"bandwidth": 1e40}"#, "bandwidth"),
+      (#"{"bandwidth": "1"}"#, "bandwidth: Int is expected"), ("{", "is not JSON"),
+    ] {
+      let answer = try Socket.ask(
+        "PUT", "/api/v1/cluster/bandwidth", port: site.port,
+        headers: ["Host: localhost", "Content-Type: application/json"], body: Array(body.utf8))
+      #expect(answer.status == 400 && answer.text.contains(part), "\(answer.text)")
     }
     let head = try site.ask("HEAD", "/collections")
     #expect(head.status == 200 && head.body.isEmpty && head.head.contains("application/json"))

@@ -95,6 +95,22 @@ def hand_over(browser: Browser, picture: Path) -> None:
         browser.says("24 results in")
 
 
+def keyboard(browser: Browser, cluster: Cluster) -> None:
+    """All of a search without a mouse."""
+    browser.open(cluster.url)
+    browser.wait(SHOWN, "pictures to begin with", "#results")
+    reached = [browser.press("Tab") for _ in range(10)]
+    wanted = ["Skip to content", "Search", "Collection", "Cluster", "select#collections", "input#file", "input#record"]
+    expect(reached[:7] == wanted, f"the key Tab leads to {reached}")
+    while "Settings" not in reached[-1]:
+        reached.append(browser.press("Tab"))
+        expect(len(reached) < 20, f"the key Tab leads to {reached}")
+    browser.press("Tab")
+    browser.press("Enter")
+    browser.says("same code", "#results li:first-child .soft")
+    browser.wait("return document.activeElement.id === 'results-heading'", "the focus on the results")
+
+
 def settings(browser: Browser) -> None:
     """Each setting searches again, and does what it says."""
     browser.run("document.querySelector('details').open = true")

@@ -27,6 +27,7 @@ class Driver:
     """A chromedriver on a port that it chose itself."""
 
     def __init__(self) -> None:
+        self.windows: list[Browser] = []
         self.process = subprocess.Popen(
             ["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -39,6 +40,9 @@ class Driver:
         raise Failure(f"chromedriver ended with status {self.process.wait()}")
 
     def close(self) -> None:
+        # A browser outlives the driver that started it.
+        for window in self.windows:
+            window.end()
         self.process.terminate()
         self.process.wait()
 
@@ -67,6 +71,11 @@ class Browser:
         self.requests: list[str] = []
         session = self.call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         self.path = f"/session/{session['sessionId']}"
+        driver.windows.append(self)
+        if width < 500:
+            # A window is never narrower than that; the screen of a phone is.
+            metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": True}
+            self.call("POST", "/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": metrics})
 
     def call(self, method: str, path: str, body: object = None):
         request = urllib.request.Request(
@@ -132,6 +141,16 @@ class Browser:
         """Types into a field, or chooses files with it."""
         self.call("POST", self.element(css) + "/value", {"text": text})
 
+    def press(self, key: str) -> str:
+        """Presses a key and gives what has the focus then, as `tag#id` or its words."""
+        codes = {"Tab": "\ue004", "Enter": "\ue007"}
+        strokes = [{"type": each, "value": codes[key]} for each in ("keyDown", "keyUp")]
+        self.call("POST", "/actions", {"actions": [{"type": "key", "id": "keys", "actions": strokes}]})
+        return self.run(
+            "const each = document.activeElement;"
+            " return each.id ? each.tagName.toLowerCase() + '#' + each.id : each.textContent.trim().slice(0, 40)"
+        )
+
     def shoot(self, path: str) -> None:
         self.wait(LOADED, "thumbnails")
         with open(path, "wb") as file:
@@ -169,8 +188,17 @@ class Browser:
             if not (refusals and each.get("source") == "network")
         ]
         hosts = {urllib.parse.urlsplit(each).netloc for each in self.asked()}
-        self.call("DELETE", "")
+        self.end()
         if errors:
             raise Failure(f"the page logged {errors}")
         if hosts != {self.origin}:
             raise Failure(f"the page asked {sorted(hosts)}")
+
+    def end(self) -> None:
+        """Closes the window without any check; no harm if it is closed already."""
+        if self.path:
+            try:
+                self.call("DELETE", "")
+            except (Failure, OSError):
+                pass
+            self.path = ""

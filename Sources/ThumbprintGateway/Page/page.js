@@ -10,7 +10,8 @@ let timer = 0;
 /** Shows what the address says: #search/COLLECTION/ID, #search, #collection or #cluster. */
 function show() {
   const [name, ...rest] = location.hash.slice(1).split("/");
-  if (name === "main") return;
+  // The link over the head of the page leads to its content, whichever that is.
+  if (name === "main" && document.querySelector("nav [aria-current]")) return;
   const page = pages.includes(name) ? name : "search";
   state.page = page;
   for (const each of pages) $(each + "-page").hidden = each !== page;

@@ -106,6 +106,13 @@ enum RecordWork {
   static func scan(_ request: ScanRequest, _ context: WorkerContext) throws -> ScanReply {
     let shard = try shard(request.shard, context)
     var rows = RowColumnsBuilder(parts: request.parts)
+    if request.parts.isEmpty {
+      let isLast = try shard.scanIDs(after: request.after) { id in
+        rows.append(id: id)
+        return rows.rowCount < request.rowCountMax
+      }
+      return ScanReply(rows: rows.columns(), isLast: isLast)
+    }
     let isLast = try shard.scan(after: request.after) { record in
       rows.append(record)
       // The largest record still fits into the message after this.

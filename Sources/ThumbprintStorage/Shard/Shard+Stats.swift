@@ -58,6 +58,28 @@ extension Shard {
   }
 }
 
+extension Shard {
+  /// Calls `body` with the ids of the live records, ascending; many times faster than reading them.
+  ///
+  /// - Parameters:
+  ///   - id: Only greater ids; `nil` for all.
+  ///   - body: Says whether it wants more.
+  /// - Returns: Whether there are no more after the last that `body` was given.
+  package func scanIDs(after id: ItemID?, _ body: (ItemID) -> Bool) throws -> Bool {
+    if id?.rawValue == .max { return true }
+    return try noting {
+      let view = try view()
+      defer { withExtendedLifetime(view) {} }
+      var walk = RecordWalk(view, from: id.map { $0.rawValue + 1 } ?? 0)
+      while let next = walk.nextID {
+        walk.advance()
+        if !body(next) { return walk.nextID == nil }
+      }
+      return true
+    }
+  }
+}
+
 /// Goes through the live records of a view in ascending order of id.
 struct RecordWalk {
   private let view: ShardView
@@ -106,6 +128,13 @@ struct RecordWalk {
       }
       return record
     }
+    advance()
+    return record
+  }
+
+  /// Passes over the record of ``nextID`` without reading it.
+  mutating func advance() {
+    let run = heap[0]
     runs[run].next += 1
     skipDead(run)
     if runs[run].next == runs[run].ids.count {
@@ -113,7 +142,6 @@ struct RecordWalk {
       heap.removeLast()
     }
     siftDown(0)
-    return record
   }
 
   private func key(_ run: Int) -> UInt64 { runs[run].ids[runs[run].next] }

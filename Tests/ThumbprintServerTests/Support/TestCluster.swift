@@ -161,6 +161,17 @@ final class TestCluster {
     }
   }
 
+  /// All ids of a worker's replica, asked for without anything else.
+  func ids(_ key: ShardKey, on name: WorkerName) throws -> [ItemID] {
+    var ids: [ItemID] = []
+    while true {
+      let reply = try ask(
+        ScanRequest(shard: key, after: ids.last, rowCountMax: 53, parts: []), name)
+      for row in 0..<reply.rows.rowCount { ids.append(reply.rows.id(row)) }
+      if reply.isLast { return ids }
+    }
+  }
+
   /// Each replica in sync holds these records of its shard, and no others.
   func expectEverywhere(
     _ expected: [ItemID: Record], _ id: CollectionID,
@@ -173,6 +184,7 @@ final class TestCluster {
       }.sorted { $0.id < $1.id }
       for name in shard.inSync {
         let found = try records(key, on: name)
+        #expect(try ids(key, on: name) == own.map(\.id), sourceLocation: sourceLocation)
         #expect(found == own, "\(key) on \(name)", sourceLocation: sourceLocation)
       }
     }
