@@ -176,7 +176,7 @@ let package = Package(
         .embedInCode("Page/style.css"), .embedInCode("Page/page.js"),
         .embedInCode("Page/parts.js"), .embedInCode("Page/search.js"),
         .embedInCode("Page/collection.js"), .embedInCode("Page/cluster.js"),
-        .embedInCode("Page/icon.svg"),
+        .embedInCode("Page/token.js"), .embedInCode("Page/icon.svg"),
       ],
       swiftSettings: swiftSettings),
     .target(
