@@ -135,10 +135,12 @@ class TLSTests(unittest.TestCase):
             Client(port=cluster.port, tls=tls(other))
         with self.assertRaisesRegex(errors.RefusedError, "does not accept our certificate: .*ca"):
             Client(port=cluster.port, tls=strange)
-        with relay(cluster.port) as port:
-            # It listens elsewhere, and shows the certificate of another address.
-            with self.assertRaisesRegex(errors.RefusedError, "not valid for '127.0.0.2'"):
-                Client("127.0.0.2", port, tls=own())
+        # It listens elsewhere, and shows the certificate of another address.
+        with (
+            relay(cluster.port) as port,
+            self.assertRaisesRegex(errors.RefusedError, "not valid for '127.0.0.2'"),
+        ):
+            Client("127.0.0.2", port, tls=own())
         with socket.create_server(("127.0.0.1", 0)) as plain:
 
             def refuse() -> None:
@@ -163,6 +165,4 @@ class TLSTests(unittest.TestCase):
                 tls=TLS("none.crt", made / "client.key", made / "authority.crt"),
             )
         with self.assertRaisesRegex(errors.InvalidError, "authority 'none.crt'"):
-            Client(
-                port=cluster.port, tls=TLS(made / "client.crt", made / "client.key", "none.crt")
-            )
+            Client(port=cluster.port, tls=TLS(made / "client.crt", made / "client.key", "none.crt"))
