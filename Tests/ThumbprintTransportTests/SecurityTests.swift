@@ -161,6 +161,21 @@ import ThumbprintWire
     try await bench.end()
   }
 
+  @Test func whoIsOneTooManyIsToldOverTLS() async throws {
+    let known = try TestCertificates("127.0.0.1")
+    var limits = TransportLimits()
+    limits.connectionCountMax = 1
+    limits.tick = .seconds(5)
+    let bench = try await Bench(limits, security: try Self.security(known["127.0.0.1"]))
+    let first = try await WireConnection.connect(
+      host: "127.0.0.1", port: bench.server.port, hello: Hello(role: .client, program: "test"),
+      group: bench.group, security: try Self.peer(known["client"]))
+    let error = try await refusal(bench, try Self.peer(known["client"]))
+    #expect(error.code == .busy, "\(error.message)")
+    first.close()
+    try await bench.end()
+  }
+
   @Test func filesThatHaveChangedCountForNewConnections() async throws {
     let old = try TestCertificates("127.0.0.1")
     let new = try TestCertificates("127.0.0.1")
