@@ -30,6 +30,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -92,6 +93,8 @@ let package = Package(
         "ThumbprintWire", "ThumbprintCodes",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOTLS", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: swiftSettings),
@@ -148,6 +151,8 @@ let package = Package(
         "ThumbprintServer", "ThumbprintTransport", "ThumbprintWire",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "Logging", package: "swift-log"),
@@ -160,7 +165,7 @@ let package = Package(
       name: "ThumbprintGateway",
       dependencies: [
         "ThumbprintMonitoring", "ThumbprintServer", "ThumbprintClient", "ThumbprintCoding",
-        "ThumbprintImages", "ThumbprintWire", "ThumbprintCodes",
+        "ThumbprintTransport", "ThumbprintImages", "ThumbprintWire", "ThumbprintCodes",
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Hummingbird", package: "hummingbird"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -171,7 +176,7 @@ let package = Package(
         .embedInCode("Page/style.css"), .embedInCode("Page/page.js"),
         .embedInCode("Page/parts.js"), .embedInCode("Page/search.js"),
         .embedInCode("Page/collection.js"), .embedInCode("Page/cluster.js"),
-        .embedInCode("Page/icon.svg"),
+        .embedInCode("Page/token.js"), .embedInCode("Page/icon.svg"),
       ],
       swiftSettings: swiftSettings),
     .target(
@@ -196,7 +201,8 @@ let package = Package(
     .target(
       name: "ThumbprintCommands",
       dependencies: [
-        "ThumbprintClient", "ThumbprintTranslation", "ThumbprintWire", "ThumbprintStorage",
+        "ThumbprintClient", "ThumbprintTransport", "ThumbprintTranslation", "ThumbprintWire",
+        "ThumbprintStorage",
         "ThumbprintIndex", "ThumbprintCodes", "CXXHash", "ThumbprintScenes", "ThumbprintCoding",
         "ThumbprintNets",
         "ThumbprintImages",
@@ -262,7 +268,7 @@ let package = Package(
     .testTarget(
       name: "ThumbprintTransportTests",
       dependencies: [
-        "ThumbprintTransport", "ThumbprintWire", "ThumbprintCodes",
+        "ThumbprintTransport", "ThumbprintWire", "ThumbprintCodes", "ThumbprintTestKit",
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "Logging", package: "swift-log"),
@@ -286,8 +292,8 @@ let package = Package(
       name: "DaemonTests",
       dependencies: [
         "ThumbprintGateway", "ThumbprintMonitoring", "ThumbprintServer", "ThumbprintClient",
-        "ThumbprintCoding", "ThumbprintImages", "ThumbprintWire", "ThumbprintCodes",
-        "thumbprint-coordinator", "thumbprint-shard",
+        "ThumbprintTransport", "ThumbprintCoding", "ThumbprintImages", "ThumbprintWire",
+        "ThumbprintCodes", "ThumbprintTestKit", "thumbprint-coordinator", "thumbprint-shard",
         .product(name: "CoreMetrics", package: "swift-metrics"),
         .product(name: "HTTPTypes", package: "swift-http-types"),
         .product(name: "Yams", package: "Yams"),
@@ -332,7 +338,7 @@ let package = Package(
       dependencies: [
         "thumbprint", "thumbprint-trial", "thumbprint-coordinator", "thumbprint-shard",
         "ThumbprintCommands", "ThumbprintCodes", "ThumbprintCoding",
-        "ThumbprintNets", "ThumbprintImages",
+        "ThumbprintNets", "ThumbprintImages", "ThumbprintTestKit",
       ],
       swiftSettings: swiftSettings),
   ],

@@ -23,14 +23,17 @@ public final class ClusterClient: Sendable {
   /// - Parameters:
   ///   - program: Name and version of the caller, for the logs of the coordinator.
   ///   - coder: The coder of all codes that will be sent; `nil` not to say.
+  ///   - security: What to show and to believe; `nil` for a cluster without TLS.
   ///   - group: The threads of the connection; `nil` for one of its own.
   /// - Throws: `unavailable` if nobody answers; what the coordinator refuses with.
   public static func connect(
     host: String, port: Int, program: String, coder: CoderIdentity? = nil,
-    timeout: Duration = .seconds(60), group: (any EventLoopGroup)? = nil
+    timeout: Duration = .seconds(60), security: PeerSecurity? = nil,
+    group: (any EventLoopGroup)? = nil
   ) async throws(ServiceError) -> ClusterClient {
     let client = ClusterClient(
-      host: host, port: port, program: program, coder: coder, timeout: timeout, group: group)
+      host: host, port: port, program: program, coder: coder, timeout: timeout,
+      security: security, group: group)
     do throws(ServiceError) {
       _ = try await client.peer.ask(Ping(token: 0), timeout: .seconds(5))
     } catch {
@@ -42,13 +45,13 @@ public final class ClusterClient: Sendable {
 
   private init(
     host: String, port: Int, program: String, coder: CoderIdentity?, timeout: Duration,
-    group: (any EventLoopGroup)?
+    security: PeerSecurity?, group: (any EventLoopGroup)?
   ) {
     address = "\(host):\(port)"
     self.timeout = timeout
     ownGroup = group == nil ? MultiThreadedEventLoopGroup(numberOfThreads: 1) : nil
     let threads: any EventLoopGroup = group ?? ownGroup ?? MultiThreadedEventLoopGroup.singleton
-    peer = WirePeer(host: host, port: port, group: threads) {
+    peer = WirePeer(host: host, port: port, group: threads, security: security) {
       Hello(role: .client, coder: coder, program: program)
     }
   }

@@ -7,6 +7,7 @@ import ThumbprintCodes
 import ThumbprintCoding
 import ThumbprintMonitoring
 import ThumbprintServer
+import ThumbprintTransport
 import ThumbprintWire
 
 /// The HTTP/JSON API of a coordinator and its web page.
@@ -42,15 +43,17 @@ public final class Gateway: Sendable {
   /// - Parameters:
   ///   - model: The path of a model, `none`, or `nil` for the one of this installation.
   ///   - names: Those of the HTTP server.
+  ///   - security: Of the coordinator.
   /// - Throws: `ServiceError`: `invalid` about the model, and what connecting throws.
   public convenience init(
     of host: String, port: Int, model: String?, access: GatewayAccess, names: ServerNames,
-    logger: Logger
+    security: TransportSecurity? = nil, logger: Logger
   ) async throws {
     let pictures = try Self.desk(model, logger)
     let anyHost = ["0.0.0.0": "127.0.0.1", "::": "::1"]
     let client = try await ClusterClient.connect(
-      host: anyHost[host] ?? host, port: port, program: Daemon.program("thumbprint-gateway"))
+      host: anyHost[host] ?? host, port: port, program: Daemon.program("thumbprint-gateway"),
+      security: security.map { PeerSecurity(toItself: $0) })
     self.init(client: client, pictures: pictures, access: access, names: names)
   }
 
@@ -66,6 +69,9 @@ public final class Gateway: Sendable {
       throw ServiceError(.invalid, "--model: \(error)")
     }
   }
+
+  /// The files of the page, which hold no secret and ask for the token themselves.
+  public static var pagePaths: Set<String> { Set(PageFile.allCases.map(\.path)) }
 
   public func addRoutes(to routes: HTTPServer.Routes) {
     routes.add(middleware: BrowserRules(names: names))

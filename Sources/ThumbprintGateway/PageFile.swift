@@ -10,6 +10,7 @@ enum PageFile: String, CaseIterable {
   case search = "search.js"
   case collection = "collection.js"
   case cluster = "cluster.js"
+  case token = "token.js"
   case icon = "icon.svg"
 
   var path: String {
@@ -30,6 +31,7 @@ enum PageFile: String, CaseIterable {
     case .search: (Self.scriptType, PackageResources.search_js)
     case .collection: (Self.scriptType, PackageResources.collection_js)
     case .cluster: (Self.scriptType, PackageResources.cluster_js)
+    case .token: (Self.scriptType, PackageResources.token_js)
     case .icon: ("image/svg+xml", PackageResources.icon_svg)
     }
   }

@@ -1,10 +1,12 @@
 // With ErrorAnswers.swift, the only file that knows how Hummingbird is started.
 
 import Hummingbird
+import HummingbirdCore
 import Logging
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
+import ThumbprintTransport
 import ThumbprintWire
 
 /// An HTTP server of a daemon, on a thread of its own: what is slow here, or hangs, keeps nobody
@@ -18,8 +20,18 @@ public struct HTTPServer: Service {
     public var idleTimeout = TimeAmount.seconds(30)
     /// Bytes of the head of a request.
     public var headByteCountMax = 16 << 10
+    /// How long a handshake of TLS may take.
+    public var handshakeTimeout = TimeAmount.seconds(5)
 
     public init() {}
+
+    fileprivate var configuration: HTTP1Channel.Configuration {
+      HTTP1Channel.Configuration(
+        idleTimeout: idleTimeout,
+        httpDecoderConfiguration: .init(
+          maxHeaderFieldSize: headByteCountMax, maxHeaderListSize: headByteCountMax,
+          maxHeaderFieldCount: 100))
+    }
   }
 
   /// What is answered. A request that no route takes is answered `notFound`.
@@ -28,20 +40,23 @@ public struct HTTPServer: Service {
   private let host: String
   private let port: Int
   private let limits: Limits
+  private let security: TransportSecurity?
   private let responder: RouterResponder<BasicRequestContext>
   private let logger: Logger
   private let onListening: @Sendable (Int) -> Void
 
   /// - Parameters:
   ///   - port: 0 for a free one.
+  ///   - security: With it, HTTPS is spoken.
   ///   - onListening: Told the port.
   public init(
-    host: String, port: Int, limits: Limits = Limits(), routes: Routes, logger: Logger,
-    onListening: @escaping @Sendable (Int) -> Void = { _ in }
+    host: String, port: Int, limits: Limits = Limits(), security: TransportSecurity? = nil,
+    routes: Routes, logger: Logger, onListening: @escaping @Sendable (Int) -> Void = { _ in }
   ) {
     self.host = host
     self.port = port
     self.limits = limits
+    self.security = security
     responder = routes.buildResponder()
     self.logger = logger
     self.onListening = onListening
@@ -54,18 +69,19 @@ public struct HTTPServer: Service {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let application = Application(
       responder: responder,
-      server: .http1(
-        configuration: .init(
-          idleTimeout: limits.idleTimeout,
-          httpDecoderConfiguration: .init(
-            maxHeaderFieldSize: limits.headByteCountMax, maxHeaderListSize: limits.headByteCountMax,
-            maxHeaderFieldCount: 100))),
+      server: HTTPServerBuilder { [security, limits] in
+        SecuredChannel(
+          base: HTTP1Channel(responder: $0, configuration: limits.configuration),
+          security: security, handshakeTimeout: limits.handshakeTimeout)
+      },
       configuration: ApplicationConfiguration(
         address: .hostname(host, port: port),
         availableConnectionsDelegate: .maximum(limits.connectionCountMax, logger: logger)),
-      onServerRunning: { [host, logger, onListening] channel in
+      onServerRunning: { [host, isSecured = security != nil, logger, onListening] channel in
         let port = channel.localAddress?.port ?? 0
-        logger.notice("listening for HTTP", metadata: ["address": "\(host):\(port)"])
+        logger.notice(
+          "listening for HTTP",
+          metadata: ["address": "\(host):\(port)", "tls": isSecured ? "yes" : "no"])
         onListening(port)
       },
       eventLoopGroupProvider: .shared(group), logger: Self.quiet(logger))
@@ -83,5 +99,25 @@ public struct HTTPServer: Service {
     var quiet = logger
     quiet.logLevel = max(logger.logLevel, .warning)
     return quiet
+  }
+}
+
+/// A connection that speaks TLS first, if it has to.
+private struct SecuredChannel: ServerChildChannel {
+  typealias Value = HTTP1Channel.Value
+
+  let base: HTTP1Channel
+  let security: TransportSecurity?
+  let handshakeTimeout: TimeAmount
+
+  func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+    guard let security else { return base.setup(channel: channel, logger: logger) }
+    return channel.eventLoop.makeCompletedFuture {
+      try security.secureHTTP(channel, handshakeTimeout: handshakeTimeout)
+    }.flatMap { base.setup(channel: channel, logger: logger) }
+  }
+
+  func handle(value: Value, logger: Logger) async {
+    await base.handle(value: value, logger: logger)
   }
 }

@@ -25,6 +25,9 @@ public struct Probes: Sendable {
     process.metrics + ProcessMetrics.descriptions
   }
 
+  /// Answered without a token: what starts and watches processes has none.
+  static let openPaths: Set<String> = ["/livez", "/readyz"]
+
   public func addRoutes(to routes: HTTPServer.Routes) {
     routes.get("metrics") { _, _ in await metricsText() }
     routes.get("livez") { _, _ in await liveness() }

@@ -31,6 +31,8 @@ public struct ServingOptions: ParsableArguments {
   @Option(help: "trace, debug, info, notice, warning or error (default: notice).")
   public var logLevel: String?
 
+  @OptionGroup public var security: SecurityOptions
+
   @Option(help: "A YAML file of settings.")
   public var config: String?
 
@@ -46,13 +48,17 @@ public struct ServingOptions: ParsableArguments {
   ///
   /// - Parameter keys: The names of the others.
   public func settings(with keys: Set<String>) throws(SettingsError) -> SettingsSource {
-    try SettingsSource(path: config, keys: Self.keys.union(keys))
+    try SettingsSource(path: config, keys: Self.keys.union(SecurityOptions.keys).union(keys))
   }
 
   /// What these settings say.
   public struct Values: Sendable {
     public var http: (host: String, port: Int)?
     public var limits: TransportLimits
+    /// `nil` without TLS.
+    public var security: TransportSecurity?
+    /// What HTTP requests have to bring; `nil` for nothing.
+    public var token: HTTPToken?
     public var logger: Logger
   }
 
@@ -92,7 +98,9 @@ public struct ServingOptions: ParsableArguments {
       "http", flag: http, expected: "HOST:PORT", Daemon.listenAddress)
     let logger = DaemonLog.logger(program, level: level)
     Daemon.raiseFileLimit(for: &limits.connectionCountMax, logger: logger)
-    return Values(http: http, limits: limits, logger: logger)
+    return Values(
+      http: http, limits: limits, security: try security.security(settings, logger: logger),
+      token: try security.token(settings, logger: logger), logger: logger)
   }
 }
 
@@ -101,16 +109,25 @@ extension ServingOptions.Values {
   ///
   /// - Parameters:
   ///   - metrics: What `process` counts with.
+  ///   - openPaths: What else than the probes is answered without a token.
   ///   - more: Adds what else it serves.
   public func httpServices(
-    of process: any WatchedProcess, metrics: PrometheusMetrics,
+    of process: any WatchedProcess, metrics: PrometheusMetrics, openPaths: Set<String> = [],
     more: (HTTPServer.Routes) -> Void = { _ in }
   ) -> [any Service] {
     guard let http else { return [] }
     let routes = HTTPServer.Routes(options: .autoGenerateHeadEndpoints)
     routes.add(middleware: ErrorAnswers(logger: logger))
+    if let token {
+      routes.add(
+        middleware: TokenGuard(
+          token: token, openPaths: openPaths.union(Probes.openPaths), logger: logger))
+    }
     Probes(of: process, metrics: metrics).addRoutes(to: routes)
     more(routes)
-    return [HTTPServer(host: http.host, port: http.port, routes: routes, logger: logger)]
+    return [
+      HTTPServer(
+        host: http.host, port: http.port, security: security, routes: routes, logger: logger)
+    ]
   }
 }

@@ -8,6 +8,7 @@ final class FrameHandler: ChannelInboundHandler {
 
   private var decoder: FrameDecoder
   private var hasFailed = false
+  private var isFirst = true
   /// When the frame began that has not ended.
   private(set) var frameBegan: NIODeadline?
 
@@ -26,6 +27,12 @@ final class FrameHandler: ChannelInboundHandler {
     if hasFailed { return }
     let buffer = unwrapInboundIn(data)
     do {
+      if isFirst, buffer.readableBytesView.first == SecurityGate.handshakeByte {
+        throw ServiceError(
+          .refused, "the peer speaks TLS, and this port does not",
+          hint: "leave out --tls-certificate, --tls-key and --tls-authority")
+      }
+      isFirst = false
       try buffer.withUnsafeReadableBytes { bytes in
         var rest = bytes
         while !rest.isEmpty, !hasFailed {

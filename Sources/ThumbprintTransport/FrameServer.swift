@@ -9,6 +9,7 @@ public final class FrameServer: Sendable {
   final class Shared: Sendable {
     let service: any FrameService
     let limits: TransportLimits
+    let security: TransportSecurity?
     let log: PeerLog
     /// Makes the traces of this process differ from those of others.
     let traceSeed = UInt64.random(in: 0...UInt64.max)
@@ -23,9 +24,13 @@ public final class FrameServer: Sendable {
       var refusedCount = 0
     }
 
-    init(service: any FrameService, limits: TransportLimits, logger: Logger) {
+    init(
+      service: any FrameService, limits: TransportLimits, security: TransportSecurity?,
+      logger: Logger
+    ) {
       self.service = service
       self.limits = limits
+      self.security = security
       log = PeerLog(limits, logger)
     }
 
@@ -101,12 +106,14 @@ public final class FrameServer: Sendable {
 
   /// Begins to listen.
   ///
+  /// - Parameter security: With it, only peers are let in that speak TLS and show a certificate.
   /// - Throws: `unavailable` if the address cannot be had.
   public static func bind(
     host: String, port: Int, group: any EventLoopGroup, service: any FrameService,
-    limits: TransportLimits = TransportLimits(), logger: Logger
+    limits: TransportLimits = TransportLimits(), security: TransportSecurity? = nil,
+    logger: Logger
   ) async throws(ServiceError) -> FrameServer {
-    let shared = Shared(service: service, limits: limits, logger: logger)
+    let shared = Shared(service: service, limits: limits, security: security, logger: logger)
     let bootstrap = ServerBootstrap(group: group)
       .serverChannelOption(.backlog, value: 1024)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -131,10 +138,24 @@ public final class FrameServer: Sendable {
     shared.count { $0.accepted += 1 }
     channel.closeFuture.whenComplete { _ in shared.end(number) }
     return channel.eventLoop.makeCompletedFuture {
+      let gate = shared.security.map { self.gate($0, channel) }
       let frames = FrameHandler(bodyByteCountMax: WireLimits.handshakeByteCountMax)
       let handler = ServerConnectionHandler(
-        server: shared, frames: frames, number: number, address: address)
+        server: shared, gate: gate, frames: frames, number: number, address: address)
+      if let gate { try channel.pipeline.syncOperations.addHandler(gate) }
       try channel.pipeline.syncOperations.addHandlers([frames, handler])
+    }
+  }
+
+  private static func gate(
+    _ security: TransportSecurity, _ channel: any Channel
+  ) -> SecurityGate {
+    let address = channel.localAddress.map(PeerAddress.text) ?? "this port"
+    return SecurityGate(security.serverHandler) { context in
+      context.fireErrorCaught(
+        ServiceError(
+          .refused, "\(address) wants TLS",
+          hint: "give --tls-certificate, --tls-key and --tls-authority"))
     }
   }
 
@@ -157,6 +178,9 @@ public final class FrameServer: Sendable {
     let frame = Frame(
       header: FrameHeader(type: .error, requestID: 0), body: ErrorMessage(error).encoded())
     return channel.eventLoop.makeCompletedFuture {
+      if let security = shared.security {
+        try channel.pipeline.syncOperations.addHandler(security.serverHandler())
+      }
       try channel.pipeline.syncOperations.addHandler(
         Farewell(frame.buffer(), tick: shared.limits.tick))
     }

@@ -5,7 +5,7 @@ import ThumbprintWire
 
 /// The lines of a server about its peers: one for each event, as far as ``LineLimiter`` allows.
 package final class PeerLog: Sendable {
-  let logger: Logger
+  package let logger: Logger
   private let limiter: Mutex<LineLimiter>
 
   package init(_ limits: TransportLimits, _ logger: Logger) {

@@ -10,6 +10,8 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
   typealias OutboundOut = ByteBuffer
 
   private let server: FrameServer.Shared
+  /// Where the port wants TLS.
+  private let gate: SecurityGate?
   private let frames: FrameHandler
   private let number: UInt64
   private let address: String
@@ -31,8 +33,12 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     var byteCount: Int
   }
 
-  init(server: FrameServer.Shared, frames: FrameHandler, number: UInt64, address: String) {
+  init(
+    server: FrameServer.Shared, gate: SecurityGate?, frames: FrameHandler, number: UInt64,
+    address: String
+  ) {
     self.server = server
+    self.gate = gate
     self.frames = frames
     self.number = number
     self.address = address
@@ -120,6 +126,11 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     if isClosing { return }
     if let error = error as? ServiceError {
       refuse(error)
+    } else if let problem = gate?.failed(error) {
+      // The handshake has told the peer.
+      isClosing = true
+      frames.stop()
+      note(problem, context)
     } else {
       server.log.logger.debug(
         "connection failed",
@@ -243,13 +254,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     isClosing = true
     frames.stop()
     outbox?.drain()
-    server.count { $0.refuse(error.code) }
-    server.log.write(.notice, "refused", kind: "\(error.code)", on: context.eventLoop) {
-      [
-        "peer": "\(address)", "connection": "\(number)", "code": "\(error.code)",
-        "why": "\(error.message)", "name": "\(peer?.hello.name?.text ?? "")",
-      ]
-    }
+    note(error, context)
     let header = FrameHeader(type: .error, requestID: requestID)
     let frame = Frame(header: header, body: ErrorMessage(error).encoded())
     context.writeAndFlush(wrapOutboundOut(frame.buffer()), promise: nil)
@@ -258,6 +263,17 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     context.close(mode: .output, promise: nil)
     context.eventLoop.scheduleTask(in: server.limits.tick) { [channel = context.channel] in
       channel.close(promise: nil)
+    }
+  }
+
+  /// Counts and logs why the connection is ended.
+  private func note(_ error: ServiceError, _ context: ChannelHandlerContext) {
+    server.count { $0.refuse(error.code) }
+    server.log.write(.notice, "refused", kind: "\(error.code)", on: context.eventLoop) {
+      [
+        "peer": "\(address)", "connection": "\(number)", "code": "\(error.code)",
+        "why": "\(error.message)", "name": "\(peer?.hello.name?.text ?? "")",
+      ]
     }
   }
 }

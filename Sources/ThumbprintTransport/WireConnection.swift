@@ -1,6 +1,7 @@
 import Glibc
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Synchronization
 import ThumbprintWire
 
@@ -184,11 +185,11 @@ extension WireConnection {
   /// - Throws: `unavailable` if nobody answers; what the server refuses it with.
   public static func connect(
     host: String, port: Int, hello: Hello, group: any EventLoopGroup,
-    limits: TransportLimits = TransportLimits()
+    limits: TransportLimits = TransportLimits(), security: PeerSecurity? = nil
   ) async throws(ServiceError) -> WireConnection {
     do {
       return try await open(
-        host: host, port: port, hello: hello, group: group, limits: limits
+        host: host, port: port, hello: hello, group: group, limits: limits, security: security
       ).get()
     } catch let error as ServiceError {
       throw error
@@ -199,7 +200,8 @@ extension WireConnection {
 
   /// Opens a connection and says hello; fails with a `ServiceError`.
   public static func open(
-    host: String, port: Int, hello: Hello, group: any EventLoopGroup, limits: TransportLimits
+    host: String, port: Int, hello: Hello, group: any EventLoopGroup, limits: TransportLimits,
+    security: PeerSecurity? = nil
   ) -> EventLoopFuture<WireConnection> {
     let loop = group.next()
     let address = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
@@ -209,16 +211,19 @@ extension WireConnection {
       .channelOption(.tcpOption(.tcp_nodelay), value: 1)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
+          let tls = try security?.handler(host: host)
           let frames = FrameHandler(bodyByteCountMax: WireLimits.handshakeByteCountMax)
           let handler = ClientConnectionHandler(
-            address: address, hello: hello, frames: frames, limits: limits, ready: ready)
+            address: address, hello: hello, tls: tls, frames: frames, limits: limits, ready: ready)
+          if let tls { try channel.pipeline.syncOperations.addHandler(tls) }
           try channel.pipeline.syncOperations.addHandlers([frames, handler])
         }
       }
     bootstrap.connect(host: host, port: port).whenFailure { error in
       ready.fail(
-        ServiceError(
-          .unavailable, "nobody answers at \(address): \(ConnectionProblem.text(error))"))
+        error as? ServiceError
+          ?? ServiceError(
+            .unavailable, "nobody answers at \(address): \(ConnectionProblem.text(error))"))
     }
     return ready.futureResult
   }
@@ -233,6 +238,7 @@ enum ConnectionProblem {
       return error.connectionErrors.first.map { text($0.error) } ?? "no address"
     case let error as IOError: return String(cString: strerror(error.errnoCode))
     case ChannelError.connectTimeout: return "no answer in time"
+    case NIOSSLError.uncleanShutdown: return "it was cut off"
     default: return "\(error)"
     }
   }
@@ -245,6 +251,7 @@ private final class ClientConnectionHandler: ChannelInboundHandler {
 
   private let address: String
   private let hello: Hello
+  private let tls: NIOSSLClientHandler?
   private let frames: FrameHandler
   private let limits: TransportLimits
   private let ready: EventLoopPromise<WireConnection>
@@ -256,11 +263,12 @@ private final class ClientConnectionHandler: ChannelInboundHandler {
   private var tick: RepeatedTask?
 
   init(
-    address: String, hello: Hello, frames: FrameHandler, limits: TransportLimits,
-    ready: EventLoopPromise<WireConnection>
+    address: String, hello: Hello, tls: NIOSSLClientHandler?, frames: FrameHandler,
+    limits: TransportLimits, ready: EventLoopPromise<WireConnection>
   ) {
     self.address = address
     self.hello = hello
+    self.tls = tls
     self.frames = frames
     self.limits = limits
     self.ready = ready
@@ -333,9 +341,12 @@ private final class ClientConnectionHandler: ChannelInboundHandler {
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    let problem = tls.flatMap {
+      SecurityProblem.met(error, address: address, certificate: $0.peerCertificate)
+    }
     end(
       context,
-      error as? ServiceError
+      error as? ServiceError ?? problem
         ?? ServiceError(
           .disconnected, "the connection to \(address) failed: \(ConnectionProblem.text(error))"))
   }

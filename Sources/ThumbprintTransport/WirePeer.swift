@@ -10,6 +10,7 @@ public final class WirePeer: Sendable {
   private let hello: @Sendable () -> Hello
   private let group: any EventLoopGroup
   private let limits: TransportLimits
+  private let security: PeerSecurity?
   private let onChange: @Sendable (Bool) -> Void
   private let state = Mutex(State.idle(until: .uptimeNanoseconds(0), failures: 0, nil))
 
@@ -22,11 +23,12 @@ public final class WirePeer: Sendable {
   }
 
   /// - Parameters:
+  ///   - security: `nil` for a server without TLS.
   ///   - hello: What is said on each connection.
   ///   - onChange: Called with `true` when a connection was made, `false` when it ended.
   public init(
     host: String, port: Int, group: any EventLoopGroup,
-    limits: TransportLimits = TransportLimits(),
+    limits: TransportLimits = TransportLimits(), security: PeerSecurity? = nil,
     onChange: @escaping @Sendable (Bool) -> Void = { _ in },
     hello: @escaping @Sendable () -> Hello
   ) {
@@ -34,6 +36,7 @@ public final class WirePeer: Sendable {
     self.port = port
     self.group = group
     self.limits = limits
+    self.security = security
     self.onChange = onChange
     self.hello = hello
   }
@@ -101,7 +104,7 @@ public final class WirePeer: Sendable {
 
   private func connect() {
     WireConnection.open(
-      host: host, port: port, hello: hello(), group: group, limits: limits
+      host: host, port: port, hello: hello(), group: group, limits: limits, security: security
     ).whenComplete { result in
       switch result {
       case .success(let connection): self.connected(connection)

@@ -11,11 +11,17 @@ struct LatencyCommand: AsyncParsableCommand {
   @Option(help: "Shards.") var shards = 8
   @Option(help: "Workers that the shards are spread over, 1 or more.") var workers = 1
   @Option(help: "Queries.") var queries = 3_000
+  @Option(
+    help: ArgumentHelp(
+      "Ask a second cluster too, over TLS, with what Cluster/certificates DIR 127.0.0.1 made.",
+      valueName: "dir"))
+  var tls: String?
 
   func run() async throws {
     try await options.run { seed, scratch in
       try await LatencyTrial(
         seed: seed, count: count, shardCount: shards, workerCount: workers, queryCount: queries,
+        certificates: tls,
         scratch: scratch
       ).run()
     }

@@ -73,21 +73,25 @@ struct CoordinatorCommand: AsyncParsableCommand {
     let names = try settings.value(
       "http-names", flag: httpNames, expected: "a list of names with commas between", Self.names)
     let common = try serving.values(settings, program: "thumbprint-coordinator")
+    common.warnOfOpenPorts(listeningAt: listen.host, hasAPI: true)
     let metrics = PrometheusMetrics(Probes.descriptions(of: CoordinatorNode.self))
     let node = try await CoordinatorNode.start(
       host: listen.host, port: listen.port, store: try LMDBMetadataStore(folder: folder),
-      limits: common.limits, metrics: CoordinatorMetrics(metrics),
+      limits: common.limits, security: common.security, metrics: CoordinatorMetrics(metrics),
       program: Daemon.program("thumbprint-coordinator"), logger: common.logger)
     var gateway: Gateway?
     if let http = common.http {
       gateway = try await Gateway(
         of: listen.host, port: node.port,
         model: settings.value("model", flag: model)?.text, access: access ?? .full,
-        names: ServerNames(host: http.host, names: names ?? []), logger: common.logger)
+        names: ServerNames(host: http.host, names: names ?? []), security: common.security,
+        logger: common.logger)
     }
     let services: [any Service] =
       [node]
-      + common.httpServices(of: node, metrics: metrics) { [gateway] in gateway?.addRoutes(to: $0) }
+      + common.httpServices(of: node, metrics: metrics, openPaths: Gateway.pagePaths) { [gateway] in
+        gateway?.addRoutes(to: $0)
+      }
     try await Daemon.run(services, logger: common.logger)
   }
 

@@ -73,6 +73,8 @@ struct ShardCommand: AsyncParsableCommand {
     worker.advertised = try settings.value(
       "advertise", flag: advertise, expected: "HOST:PORT", WorkerAddress.init)
     worker.limits = common.limits
+    worker.security = common.security
+    common.warnOfOpenPorts(listeningAt: listen.host, hasAPI: false)
     let metrics = PrometheusMetrics(Probes.descriptions(of: WorkerNode.self))
     let node = try await WorkerNode.start(
       worker, metrics: WorkerMetrics(metrics), program: Daemon.program("thumbprint-shard"),

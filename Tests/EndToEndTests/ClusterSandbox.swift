@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import ThumbprintTestKit
 
 /// A coordinator and workers as processes on loopback, with their folders in a sandbox. They are
 /// killed when the test is over.
@@ -8,9 +9,12 @@ final class ClusterSandbox {
   /// `HOST:PORT` of the coordinator.
   private(set) var address = ""
   private var servers: [String: Process] = [:]
+  /// `nil` for a cluster without TLS.
+  let certificates: TestCertificates?
 
-  init(workers: [String]) throws {
+  init(workers: [String], certificates: TestCertificates? = nil) throws {
     sandbox = try Sandbox()
+    self.certificates = certificates
     address = try start(
       "thumbprint-coordinator", as: "coordinator",
       ["--listen", "127.0.0.1:0", "--metadata", "lmdb:\(sandbox.path("metadata"))"])
@@ -53,7 +57,7 @@ final class ClusterSandbox {
     try Data().write(to: log)
     let process = Process()
     process.executableURL = Sandbox.program.deletingLastPathComponent().appending(path: program)
-    process.arguments = arguments
+    process.arguments = arguments + (certificates.map { $0["127.0.0.1"].flags } ?? [])
     process.environment = [:]
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice
@@ -73,7 +77,18 @@ final class ClusterSandbox {
   /// Runs the program against this cluster to its end.
   @discardableResult
   func run(_ arguments: [String]) throws -> Sandbox.Outcome {
-    try sandbox.start(arguments, environment: ["THUMBPRINT_COORDINATOR": address]).outcome()
+    try sandbox.start(arguments, environment: environment).outcome()
+  }
+
+  /// What tells the program of this cluster.
+  var environment: [String: String] {
+    var variables = ["THUMBPRINT_COORDINATOR": address]
+    if let files = certificates?["client"] {
+      variables["THUMBPRINT_TLS_CERTIFICATE"] = files.certificate
+      variables["THUMBPRINT_TLS_KEY"] = files.key
+      variables["THUMBPRINT_TLS_AUTHORITY"] = files.authority
+    }
+    return variables
   }
 
   /// Runs the program against this cluster; it has to end well.

@@ -23,7 +23,9 @@ import Testing
     ("thumbprint-simulate", ["ThumbprintSimulation"]),
     (
       "ThumbprintTransport",
-      ["ThumbprintWire", "ThumbprintCodes", "NIOCore", "NIOPosix", "Logging"]
+      [
+        "ThumbprintWire", "ThumbprintCodes", "NIOCore", "NIOPosix", "NIOSSL", "NIOTLS", "Logging",
+      ]
     ),
     (
       "ThumbprintClient",
@@ -42,7 +44,8 @@ import Testing
       "ThumbprintMonitoring",
       [
         "ThumbprintServer", "ThumbprintTransport", "ThumbprintWire", "NIOCore", "NIOPosix",
-        "Logging", "CoreMetrics", "ServiceLifecycle", "Hummingbird", "ArgumentParser",
+        "Logging", "CoreMetrics", "ServiceLifecycle", "Hummingbird", "HummingbirdCore", "HTTPTypes",
+        "ArgumentParser",
       ]
     ),
     ("ThumbprintNets", ["ThumbprintCodes", "CNets", "COpenBLAS"]),
@@ -52,8 +55,9 @@ import Testing
     (
       "ThumbprintGateway",
       [
-        "ThumbprintMonitoring", "ThumbprintServer", "ThumbprintClient", "ThumbprintCoding",
-        "ThumbprintImages", "ThumbprintWire", "ThumbprintCodes", "Hummingbird", "HTTPTypes",
+        "ThumbprintMonitoring", "ThumbprintServer", "ThumbprintClient", "ThumbprintTransport",
+        "ThumbprintCoding", "ThumbprintImages", "ThumbprintWire", "ThumbprintCodes", "Hummingbird",
+        "HTTPTypes",
         "NIOCore",
         "Logging",
       ]
@@ -75,7 +79,8 @@ import Testing
     (
       "ThumbprintCommands",
       [
-        "ThumbprintClient", "ThumbprintTranslation", "ThumbprintWire", "ThumbprintStorage",
+        "ThumbprintClient", "ThumbprintTransport", "ThumbprintTranslation", "ThumbprintWire",
+        "ThumbprintStorage",
         "ThumbprintIndex", "ThumbprintCodes", "ThumbprintCoding", "ThumbprintNets",
         "ThumbprintImages",
         "ThumbprintScenes", "CXXHash", "ArgumentParser",
@@ -117,7 +122,7 @@ import Testing
   @Test func orderHasNoCycle() {
     var below: Set<String> = [
       "ArgumentParser", "NIOCore", "NIOPosix", "Logging", "CoreMetrics", "ServiceLifecycle",
-      "UnixSignals", "Yams", "Hummingbird", "HTTPTypes",
+      "UnixSignals", "Yams", "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOSSL", "NIOTLS",
     ]
     for (target, mayImport) in Self.order {
       #expect(mayImport.isSubset(of: below), "\(target) imports what stands above it")

@@ -79,11 +79,13 @@ struct Bench {
   let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
   let server: FrameServer
 
-  init(_ limits: TransportLimits = TransportLimits()) async throws {
+  init(
+    _ limits: TransportLimits = TransportLimits(), security: TransportSecurity? = nil
+  ) async throws {
     let lines = lines
     server = try await FrameServer.bind(
       host: "127.0.0.1", port: 0, group: group, service: service, limits: limits,
-      logger: Logger(label: "test") { _ in lines })
+      security: security, logger: Logger(label: "test") { _ in lines })
   }
 
   func connect(

@@ -1,6 +1,7 @@
 import Dispatch
 import Synchronization
 import ThumbprintClient
+import ThumbprintTransport
 import ThumbprintWire
 
 /// A coordinator, for commands, which wait for each answer.
@@ -16,13 +17,15 @@ final class ClusterSession: Sendable {
   /// Calls `body` with a connection, and closes it whatever happens. Errors of the cluster are
   /// turned into such as name the coordinator.
   static func with<R>(
-    _ address: CoordinatorAddress, timeout: Duration, _ body: (ClusterSession) throws -> R
+    _ address: CoordinatorAddress, timeout: Duration, security: PeerSecurity?,
+    _ body: (ClusterSession) throws -> R
   ) throws -> R {
     do {
       let client = try wait {
         try await ClusterClient.connect(
           host: address.host, port: address.port,
-          program: "thumbprint \(ThumbprintVersion.number)", timeout: timeout)
+          program: "thumbprint \(ThumbprintVersion.number)", timeout: timeout,
+          security: security)
       }
       defer { wait { await client.close() } }
       return try body(ClusterSession(address: address, client: client))

@@ -18,6 +18,8 @@ struct CoordinatorOptions: ParsableArguments {
     help: ArgumentHelp("How long to wait for one answer of the cluster.", valueName: "seconds"))
   var timeout = 60
 
+  @OptionGroup var security: SecurityOptions
+
   mutating func validate() throws {
     if let coordinator, CoordinatorAddress(coordinator) == nil {
       throw ValidationError(Self.wrong(coordinator, from: "--coordinator"))
@@ -60,6 +62,7 @@ struct CoordinatorOptions: ParsableArguments {
   }
 
   func with<R>(_ address: CoordinatorAddress, _ body: (ClusterSession) throws -> R) throws -> R {
-    try ClusterSession.with(address, timeout: .seconds(timeout), body)
+    try ClusterSession.with(
+      address, timeout: .seconds(timeout), security: try security.security, body)
   }
 }

@@ -1,6 +1,8 @@
 // What all pages are made of: the API, words, and pieces of the document.
 // Names and all other text of records go into the page as text, never as markup.
 
+import { fetchWithToken, showPicture } from "./token.js";
+
 export const api = "/api/v1";
 export const $ = (id) => document.getElementById(id);
 
@@ -36,7 +38,7 @@ export class Refusal extends Error {
 export async function ask(path, options = {}) {
   let answer;
   try {
-    answer = await fetch(api + path, options);
+    answer = await fetchWithToken(api + path, options);
   } catch {
     throw new Refusal("The coordinator does not answer. Is it running?", "disconnected");
   }
@@ -92,12 +94,12 @@ export function isShown(collection) {
 /** A quarter of the code comes first; the whole of it replaces that when it is there. */
 export function thumbnail(code, alt) {
   const image = element("img", { class: "thumb coarse", alt, width: 32, height: 32, loading: "lazy" });
-  image.src = api + "/thumbnails/" + code.slice(0, 32);
   image.addEventListener("load", () => {
     const fine = new Image();
     fine.addEventListener("load", () => { image.src = fine.src; image.classList.remove("coarse"); });
-    fine.src = api + "/thumbnails/" + code;
+    showPicture(fine, api + "/thumbnails/" + code);
   }, { once: true });
+  showPicture(image, api + "/thumbnails/" + code.slice(0, 32));
   return image;
 }
 

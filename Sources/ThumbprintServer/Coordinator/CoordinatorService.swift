@@ -27,18 +27,20 @@ public final class CoordinatorService: FrameService {
   ///
   /// - Parameters:
   ///   - limits: For the connections to workers.
+  ///   - security: The same.
   ///   - loop: Where everything happens; the server that calls ``handle(_:)`` has it for its
   ///     connections too, so that nothing is handed from thread to thread.
   ///   - program: Name and version, told to peers.
   /// - Throws: ``MetadataStoreError``.
   public static func start(
     store: any MetadataStore, settings: CoordinatorSettings = CoordinatorSettings(),
-    limits: TransportLimits = TransportLimits(), loop: any EventLoop,
+    limits: TransportLimits = TransportLimits(), security: TransportSecurity? = nil,
+    loop: any EventLoop,
     metrics: CoordinatorMetrics = CoordinatorMetrics(), program: String, logger: Logger
   ) async throws -> CoordinatorService {
     let map = try await Self.map(in: store, settings.newCluster)
     let cluster = map.clusterID
-    let network = WirePeerNetwork(group: loop, limits: limits) {
+    let network = WirePeerNetwork(group: loop, limits: limits, security: security) {
       Hello(role: .coordinator, cluster: cluster, program: program)
     }
     let core = try await loop.submit {

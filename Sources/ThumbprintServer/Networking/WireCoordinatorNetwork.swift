@@ -20,15 +20,18 @@ package final class WireCoordinatorNetwork: CoordinatorNetwork {
   private let address: WorkerAddress
   private let group: any EventLoopGroup
   private let limits: TransportLimits
+  private let security: TransportSecurity?
   private let hello: @Sendable () -> Hello
 
   package init(
     address: WorkerAddress, group: any EventLoopGroup,
-    limits: TransportLimits = TransportLimits(), hello: @escaping @Sendable () -> Hello
+    limits: TransportLimits = TransportLimits(), security: TransportSecurity? = nil,
+    hello: @escaping @Sendable () -> Hello
   ) {
     self.address = address
     self.group = group
     self.limits = limits
+    self.security = security
     self.hello = hello
   }
 
@@ -37,7 +40,8 @@ package final class WireCoordinatorNetwork: CoordinatorNetwork {
   ) -> any CoordinatorConnection {
     let connection = WireCoordinatorConnection(event)
     WireConnection.open(
-      host: address.host, port: address.port, hello: hello(), group: group, limits: limits
+      host: address.host, port: address.port, hello: hello(), group: group, limits: limits,
+      security: security.map { PeerSecurity($0) }
     ).whenComplete { connection.opened($0) }
     return connection
   }

@@ -8,6 +8,7 @@ import ThumbprintWire
 package final class WirePeerNetwork: PeerNetwork {
   private let group: any EventLoopGroup
   private let limits: TransportLimits
+  private let security: TransportSecurity?
   private let hello: @Sendable () -> Hello
   private let peers = Mutex<Peers?>(Peers())
   private let observer = Mutex<Observer?>(nil)
@@ -31,10 +32,11 @@ package final class WirePeerNetwork: PeerNetwork {
 
   package init(
     group: any EventLoopGroup, limits: TransportLimits = TransportLimits(),
-    hello: @escaping @Sendable () -> Hello
+    security: TransportSecurity? = nil, hello: @escaping @Sendable () -> Hello
   ) {
     self.group = group
     self.limits = limits
+    self.security = security
     self.hello = hello
   }
 
@@ -58,6 +60,7 @@ package final class WirePeerNetwork: PeerNetwork {
       guard peers != nil else { return nil }
       let peer = WirePeer(
         host: address.host, port: address.port, group: group, limits: limits,
+        security: security.map { PeerSecurity($0) },
         onChange: { [weak self] isConnected in
           self?.observer.withLock { $0 }?((address, isConnected))
         }, hello: hello)

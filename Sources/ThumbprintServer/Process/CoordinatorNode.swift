@@ -32,19 +32,21 @@ public final class CoordinatorNode: Service {
   public static func start(
     host: String, port: Int, store: any MetadataStore,
     settings: CoordinatorSettings = CoordinatorSettings(),
-    limits: TransportLimits = TransportLimits(),
+    limits: TransportLimits = TransportLimits(), security: TransportSecurity? = nil,
     metrics: CoordinatorMetrics = CoordinatorMetrics(), program: String, logger: Logger
   ) async throws -> CoordinatorNode {
     // One loop for everything: a query is not handed from thread to thread.
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     do {
       let coordinator = try await CoordinatorService.start(
-        store: store, settings: settings, limits: limits, loop: group.next(), metrics: metrics,
-        program: program, logger: logger)
+        store: store, settings: settings, limits: limits, security: security,
+        loop: group.next(), metrics: metrics, program: program, logger: logger)
       let server = try await FrameServer.bind(
         host: host, port: port, group: group, service: coordinator, limits: limits,
-        logger: logger)
-      logger.notice("listening", metadata: ["address": "\(server.address)"])
+        security: security, logger: logger)
+      logger.notice(
+        "listening",
+        metadata: ["address": "\(server.address)", "tls": security == nil ? "no" : "yes"])
       return CoordinatorNode(
         server: server, coordinator: coordinator, metrics: metrics, group: group, logger: logger)
     } catch {

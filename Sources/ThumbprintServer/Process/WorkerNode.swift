@@ -22,6 +22,8 @@ public struct WorkerNodeSettings: Sendable {
   /// Bytes that it offers for replicas.
   public var capacityByteCount: Int
   public var limits = TransportLimits()
+  /// `nil` for a cluster without TLS.
+  public var security: TransportSecurity?
   /// Changes how the worker works, for tests.
   package var change: @Sendable (inout WorkerSettings) -> Void = { _ in }
 
@@ -75,7 +77,7 @@ public final class WorkerNode: Service {
         name: settings.name, program: program, membership: membership)
       let server = try await FrameServer.bind(
         host: settings.host, port: settings.port, group: group, service: frames,
-        limits: settings.limits, logger: logger)
+        limits: settings.limits, security: settings.security, logger: logger)
       guard
         let address = settings.advertised
           ?? WorkerAddress(host: settings.host, port: server.port)
@@ -86,7 +88,8 @@ public final class WorkerNode: Service {
         Hello(
           role: .worker, name: settings.name, cluster: membership.id, program: program)
       }
-      let network = WirePeerNetwork(group: group, limits: settings.limits, hello: hello)
+      let network = WirePeerNetwork(
+        group: group, limits: settings.limits, security: settings.security, hello: hello)
       var own = WorkerSettings(
         name: settings.name, address: address, path: settings.folder,
         capacityByteCount: settings.capacityByteCount)
@@ -94,7 +97,8 @@ public final class WorkerNode: Service {
       let worker = try WorkerService(
         settings: own, peers: network,
         coordinator: WireCoordinatorNetwork(
-          address: settings.coordinator, group: group, limits: settings.limits, hello: hello),
+          address: settings.coordinator, group: group, limits: settings.limits,
+          security: settings.security, hello: hello),
         membership: membership, metrics: metrics, logger: logger)
       frames.begin(worker)
       logger.notice(
@@ -102,6 +106,7 @@ public final class WorkerNode: Service {
         metadata: [
           "address": "\(server.address)", "worker": "\(settings.name)",
           "coordinator": "\(settings.coordinator)",
+          "tls": settings.security == nil ? "no" : "yes",
         ])
       return WorkerNode(
         server: server, worker: worker, metrics: metrics, folder: settings.folder,

@@ -1,6 +1,7 @@
 import Foundation
 import ThumbprintClient
 import ThumbprintCodes
+import ThumbprintTransport
 import ThumbprintWire
 
 /// A coordinator and workers, real processes on loopback with folders of their own.
@@ -11,14 +12,16 @@ actor TrialCluster {
   private var workers: [String: ChildProcess] = [:]
   private var ports: [String: Int] = [:]
   private let capacity: String
+  private let security: TrialSecurity?
 
   static let coordinatorName = "coordinator"
 
   /// Starts a coordinator and workers `a`, `b` ..., and waits until all have joined.
   static func start(
-    workers count: Int, in scratch: Scratch, name: String = "cluster", capacity: String = "1TiB"
+    workers count: Int, in scratch: Scratch, name: String = "cluster", capacity: String = "1TiB",
+    security: TrialSecurity? = nil
   ) async throws -> TrialCluster {
-    let cluster = try TrialCluster(scratch, name: name, capacity: capacity)
+    let cluster = try TrialCluster(scratch, name: name, capacity: capacity, security: security)
     try await cluster.startCoordinator()
     for number in 0..<count { try await cluster.startWorker(Self.workerName(number)) }
     let client = try await cluster.client()
@@ -31,7 +34,10 @@ actor TrialCluster {
     String(UnicodeScalar(UInt8(ascii: "a") + UInt8(number)))
   }
 
-  private init(_ scratch: Scratch, name: String, capacity: String) throws {
+  private init(
+    _ scratch: Scratch, name: String, capacity: String, security: TrialSecurity?
+  ) throws {
+    self.security = security
     folder = scratch.folder.appending(path: name)
     executables = scratch.executables
     self.capacity = capacity
@@ -48,7 +54,7 @@ actor TrialCluster {
       [
         "--listen", "127.0.0.1:\(ports[name] ?? 0)",
         "--metadata", "lmdb:\(folder.appending(path: "metadata").path)",
-      ], log: folder.appending(path: "\(name).log"))
+      ] + (security?.flags ?? []), log: folder.appending(path: "\(name).log"))
     coordinator = process
     ports[name] = try await process.port()
   }
@@ -62,7 +68,7 @@ actor TrialCluster {
         "--listen", "127.0.0.1:\(ports[name] ?? 0)",
         "--coordinator", "127.0.0.1:\(ports[Self.coordinatorName] ?? 0)",
         "--capacity", capacity,
-      ], log: folder.appending(path: "\(name).log"))
+      ] + (security?.flags ?? []), log: folder.appending(path: "\(name).log"))
     workers[name] = process
     ports[name] = try await process.port()
   }
@@ -116,7 +122,24 @@ actor TrialCluster {
 
   func client(timeout: Duration = .seconds(60)) async throws -> ClusterClient {
     try await ClusterClient.connect(
-      host: "127.0.0.1", port: port, program: "thumbprint-trial", timeout: timeout)
+      host: "127.0.0.1", port: port, program: "thumbprint-trial", timeout: timeout,
+      security: security?.peer)
+  }
+}
+
+/// The files for a cluster that speaks TLS, which `Cluster/certificates DIR 127.0.0.1` made.
+struct TrialSecurity: Sendable {
+  var flags: [String]
+  var peer: PeerSecurity
+
+  init(folder: String) throws {
+    let paths = ["127.0.0.1.crt", "127.0.0.1.key", "authority.crt"].map { "\(folder)/\($0)" }
+    peer = PeerSecurity(
+      try TransportSecurity(
+        SecurityFiles(certificate: paths[0], key: paths[1], authority: paths[2])))
+    flags = [
+      "--tls-certificate", paths[0], "--tls-key", paths[1], "--tls-authority", paths[2],
+    ]
   }
 }
 

@@ -14,6 +14,8 @@ struct LatencyTrial {
   var shardCount: Int
   var workerCount: Int
   var queryCount: Int
+  /// The folder of the certificates for asking over TLS too; `nil` for not.
+  var certificates: String?
   var scratch: Scratch
 
   private struct Measured {
@@ -39,28 +41,82 @@ struct LatencyTrial {
     let base = BaseRecords(seed: seed, count: count)
     let dataset = try base.makeDataset(at: scratch.path("dataset"))
     let local = try LocalTwin(dataset, shardCount: shardCount, scratch: scratch)
-    let cluster = try await TrialCluster.start(workers: workerCount, in: scratch)
-    let client = try await cluster.client()
-    let collection = try await client.createCollection(
-      "trial", shardCount: shardCount, replicationFactor: 1)
-    guard try await collection.load(dataset).isWhole else {
-      throw TrialError("the load left something out")
+    let plain = try await Asked.start(dataset, self, security: nil)
+    var secured: Asked?
+    if let certificates {
+      let security = try TrialSecurity(folder: certificates)
+      secured = try await Asked.start(dataset, self, security: security)
     }
-    try await collection.waitUntilSettled()
-    _ = try await measure(base, collection, local, queries: 0..<min(300, queryCount))
-    let measured = try await measure(base, collection, local, queries: 300..<300 + queryCount)
-    tell(measured, &report)
+    let all = [plain] + (secured.map { [$0] } ?? [])
+    for each in all {
+      var warm = Measured()
+      try await measure(
+        base, each.collection, local, queries: 0..<min(300, queryCount), into: &warm)
+    }
+    // In turns, so that whatever else the machine does meets both.
+    var measured = all.map { _ in Measured() }
+    for start in stride(from: 300, to: 300 + queryCount, by: 100) {
+      for (index, each) in all.enumerated() {
+        try await measure(
+          base, each.collection, local, queries: start..<min(start + 100, 300 + queryCount),
+          into: &measured[index])
+      }
+    }
+    tell(measured[0], &report)
+    if measured.count > 1 { tellSecured(measured[1], beside: measured[0], &report) }
     local.store.close()
-    await client.close()
-    await cluster.stop()
+    for each in all {
+      await each.client.close()
+      await each.cluster.stop()
+    }
     report.seconds = watch.seconds
     return report
   }
 
+  /// A cluster of one worker with the records, and its client.
+  private struct Asked {
+    var cluster: TrialCluster
+    var client: ClusterClient
+    var collection: RemoteCollection
+
+    static func start(
+      _ dataset: CodedDataset, _ trial: LatencyTrial, security: TrialSecurity?
+    ) async throws -> Asked {
+      let cluster = try await TrialCluster.start(
+        workers: trial.workerCount, in: trial.scratch,
+        name: security == nil ? "cluster" : "secured",
+        security: security)
+      let client = try await cluster.client()
+      let collection = try await client.createCollection(
+        "trial", shardCount: trial.shardCount, replicationFactor: 1)
+      guard try await collection.load(dataset).isWhole else {
+        throw TrialError("the load left something out")
+      }
+      try await collection.waitUntilSettled()
+      return Asked(cluster: cluster, client: client, collection: collection)
+    }
+  }
+
+  private func tellSecured(
+    _ secured: Measured, beside plain: Measured, _ report: inout TrialReport
+  ) {
+    func tell(_ what: String, _ value: Double) {
+      report.tell(what, Figures.milliseconds(value), value)
+    }
+    tell("over TLS: query, median", secured.remote.median)
+    tell("over TLS: query, p99", secured.remote.quantile(0.99))
+    tell("over TLS: round trip, median", secured.ping.median)
+    tell("what TLS adds to a query, median", secured.remote.median - plain.remote.median)
+    report.askNone("over TLS: wrong answers", secured.wrong)
+    report.askNone(
+      "over TLS: checksum differs",
+      secured.checksum.description == plain.checksum.description ? 0 : 1)
+  }
+
   private func measure(
-    _ base: BaseRecords, _ collection: RemoteCollection, _ local: LocalTwin, queries: Range<Int>
-  ) async throws -> Measured {
-    var result = Measured()
+    _ base: BaseRecords, _ collection: RemoteCollection, _ local: LocalTwin, queries: Range<Int>,
+    into result: inout Measured
+  ) async throws {
     for index in queries {
       let (feature, expected, images) = base.query(index)
       let pingWatch = Stopwatch()
@@ -88,7 +144,6 @@ struct LatencyTrial {
       }
       result.checksum.add(reply)
     }
-    return result
   }
 
   private func tell(_ measured: Measured, _ report: inout TrialReport) {

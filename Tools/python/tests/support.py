@@ -180,12 +180,12 @@ def executables() -> Path | None:
 class LocalCluster:
     """A coordinator and three workers, started by `Cluster/local-cluster`."""
 
-    def __init__(self, folder: Path, binaries: Path) -> None:
+    def __init__(self, folder: Path, binaries: Path, *arguments: str) -> None:
         self.folder = folder
         self.binaries = binaries
         self.port = free_ports(4)
         try:
-            self.run("up", "--workers", "3", "--port", str(self.port))
+            self.run("up", "--workers", "3", "--port", str(self.port), *arguments)
         except BaseException:
             self.down()
             raise

@@ -44,11 +44,13 @@ from .errors import (
 )
 from .messages import Certificate
 from .records import Parts, Records
+from .tls import TLS
 from .version import __version__
 
 __all__ = [
     "NO_DISTANCE",
     "NO_ID",
+    "TLS",
     "Answer",
     "BusyError",
     "CancelledError",

@@ -16,6 +16,7 @@ from .collection import Collection
 from .connection import Connection, seconds_left
 from .errors import ThumbprintError, malformed
 from .frames import Frame, FrameType
+from .tls import TLS
 from .version import PROGRAM
 
 Self = TypeVar("Self", bound="Client")
@@ -52,7 +53,8 @@ class Client:
 
     `coder` is the identity of the networks that made the codes of this program; the cluster
     refuses it where the codes are those of another. `timeout` is the most seconds that a request
-    takes, with everything that is tried for it; methods take another for one call.
+    takes, with everything that is tried for it; methods take another for one call. A cluster that
+    speaks TLS wants `tls`, and shows a certificate for the `host` by which it is called.
 
     Any number of threads may use one client, and share its connection. It must not be used on
     both sides of a fork. Requests that may be repeated (everything but administration) are sent
@@ -68,8 +70,10 @@ class Client:
         *,
         coder: str | None = None,
         timeout: float = 30.0,
+        tls: TLS | None = None,
     ) -> None:
         self._timeout = checked_timeout(timeout)
+        self._tls = tls
         self._address = (host, port)
         self._coder = coder or ""
         self._lock = threading.Lock()
@@ -305,7 +309,9 @@ class Client:
                 self._connection.close()
                 self._connection = None
             if self._connection is None:
-                self._connection = Connection(*self._address, self._coder, PROGRAM, until)
+                self._connection = Connection(
+                    *self._address, self._coder, PROGRAM, until, self._tls
+                )
             return self._connection
 
 

@@ -21,6 +21,7 @@ from .limits import (
     HANDSHAKE_BYTE_COUNT_MAX,
     REQUEST_COUNT_MAX,
 )
+from .tls import TLS, SecureSocket
 
 GRACE = 0.25
 """Seconds that an answer may come after the deadline that was sent with its request."""
@@ -41,7 +42,15 @@ class Connection:
     that two full buffers never wait for each other.
     """
 
-    def __init__(self, host: str, port: int, coder: str, program: str, until: float) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        coder: str,
+        program: str,
+        until: float,
+        tls: TLS | None = None,
+    ) -> None:
         self._peer = f"{host}:{port}"
         self._turn = threading.Condition()
         self._is_reading = False
@@ -55,11 +64,15 @@ class Connection:
         self._decoder = FrameDecoder(HANDSHAKE_BYTE_COUNT_MAX)
         self.body_byte_count_max = HANDSHAKE_BYTE_COUNT_MAX
         try:
-            self._socket = socket.create_connection((host, port), max(seconds_left(until), 1e-3))
+            plain = socket.create_connection((host, port), max(seconds_left(until), 1e-3))
         except OSError as cause:
             raise error(24, f"no connection to {self._peer}: {cause}") from cause
+        self._socket: socket.socket | SecureSocket = plain
         try:
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if tls is not None:
+                plain.settimeout(max(seconds_left(until), 1e-3))
+                self._socket = SecureSocket(plain, tls, host, self._peer)
             self._socket.setblocking(False)
             hello = messages.encode_hello(coder, program)
             request_id = self.send(FrameType.HELLO, hello, until)
@@ -275,6 +288,8 @@ class Connection:
 
     def _ready(self, *, read: bool, write: bool, seconds: float) -> tuple[bool, bool]:
         """Whether the socket can be read and written, after waiting for either."""
+        if read and isinstance(self._socket, SecureSocket) and self._socket.has_bytes():
+            return True, False
         if not hasattr(select, "poll"):
             readers, writers, _ = select.select(
                 [self._socket] if read else [], [self._socket] if write else [], [], seconds
