@@ -200,12 +200,16 @@ import ThumbprintWire
       page.status == 200
         && page.head.lowercased().contains("content-security-policy: default-src 'none'"))
     var names = page.text.matches(of: /(?:src|href)="([^"#]+)"/).map { String($0.output.1) }
-    for name in names where name.hasSuffix(".js") {
+    var scripts = names.filter { $0.hasSuffix(".js") }
+    while let name = scripts.popLast() {
       let script = try Socket.get("/" + name, port: site.port).text
-      names += script.matches(of: /from "\.\/([^"]+)"/).map { String($0.output.1) }
+      let imports = script.matches(of: /from "\.\/([^"]+)"/).map { String($0.output.1) }
+      let new = Set(imports).subtracting(names)
+      names += new
+      scripts += new
     }
-    #expect(Set(names).count == 7, "\(names)")
-    for name in Set(names) {
+    #expect(names.count == 8, "\(names)")
+    for name in names {
       let path = "/" + name
       let file = try Socket.get(path, port: site.port)
       #expect(file.status == 200, "\(path)")
