@@ -1,6 +1,7 @@
 import Logging
 import NIOCore
 import NIOPosix
+import NIOTLS
 import Synchronization
 import ThumbprintWire
 
@@ -182,7 +183,8 @@ public final class FrameServer: Sendable {
         try channel.pipeline.syncOperations.addHandler(security.serverHandler())
       }
       try channel.pipeline.syncOperations.addHandler(
-        Farewell(frame.buffer(), tick: shared.limits.tick))
+        Farewell(
+          frame.buffer(), isSecured: shared.security != nil, tick: shared.limits.tick))
     }
   }
 
@@ -215,14 +217,28 @@ private final class Farewell: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
 
   private let words: ByteBuffer
+  /// Whether a handshake comes first.
+  private let isSecured: Bool
   private let tick: TimeAmount
 
-  init(_ words: ByteBuffer, tick: TimeAmount) {
+  init(_ words: ByteBuffer, isSecured: Bool, tick: TimeAmount) {
     self.words = words
+    self.isSecured = isSecured
     self.tick = tick
   }
 
   func channelActive(context: ChannelHandlerContext) {
+    guard isSecured else { return speak(context) }
+    let channel = context.channel
+    channel.eventLoop.scheduleTask(in: tick) { channel.close(promise: nil) }
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    if case .handshakeCompleted? = event as? TLSUserEvent { speak(context) }
+    context.fireUserInboundEventTriggered(event)
+  }
+
+  private func speak(_ context: ChannelHandlerContext) {
     let channel = context.channel
     channel.writeAndFlush(words, promise: nil)
     channel.close(mode: .output, promise: nil)

@@ -55,9 +55,12 @@ import ThumbprintTestKit
     mixed.authority = certificates["client"].authority
     try refused("does not accept our certificate", ask + mixed.flags, [:])
     let port = address.split(separator: ":")[1]
-    try refused(
-      "is not for that host, but for 127.0.0.1",
-      ["cluster", "status", "--coordinator", "localhost:\(port)"], cluster.environment)
+    // A name will do that leads to an address of the certificate.
+    let named = try sandbox.start(
+      ["cluster", "status", "--coordinator", "localhost:\(port)"],
+      environment: cluster.environment
+    ).outcome()
+    #expect(named.status == 0, "\(named)")
     try sandbox.fail(
       64, "--tls-key is missing: --tls-certificate is given", "cluster", "status", "--coordinator",
       address, "--tls-certificate", certificates["client"].certificate)

@@ -11,7 +11,8 @@ import ThumbprintWire
 ///
 /// Both sides of a connection show a certificate that the authority signed, or there is none. Whoever
 /// opens a connection also checks that the certificate is for the host name, or the address, that it
-/// called: no other holder of a certificate can pass for that host. The other side asks for no name.
+/// called, or the address that the name led to: no other holder of a certificate can pass for that
+/// host, unless he rules the name service too. The other side asks for no name.
 ///
 /// The files are read again when one of them has changed, which each new connection looks at; if they
 /// do not fit together the earlier ones stay. Connections that are open keep what they began with.

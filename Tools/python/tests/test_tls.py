@@ -145,7 +145,7 @@ class TLSTests(unittest.TestCase):
 
             def refuse() -> None:
                 one, _ = plain.accept()
-                with one:
+                with one, contextlib.suppress(ConnectionResetError):
                     hello = Frame(FrameType.HELLO, 0, 0, 0, b"")
                     one.recv(65_536)
                     one.sendall(error_reply(hello, 5, 0, "no TLS here", connection=True))
