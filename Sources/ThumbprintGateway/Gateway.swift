@@ -239,11 +239,11 @@ extension DecodingError {
       case .valueNotFound(let type, let context): (context, "\(type) is missing")
       case .keyNotFound(let key, let context): (context, "'\(key.stringValue)' is missing")
       case .dataCorrupted(let context):
-        // Foundation's words for what is no JSON at all; numbers beyond bounds have others.
+        // Foundation says the same of what is no JSON and of numbers that no type holds.
         (
           context,
           context.debugDescription.contains("not valid JSON")
-            ? "is not JSON" : context.debugDescription
+            ? "is not JSON, or a number in it is out of range" : context.debugDescription
         )
       @unknown default: (Context(codingPath: [], debugDescription: ""), "cannot be read")
       }

@@ -208,7 +208,7 @@ import ThumbprintWire
       names += new
       scripts += new
     }
-    #expect(names.count == 8, "\(names)")
+    #expect(names.count == 9, "\(names)")
     for name in names {
       let path = "/" + name
       let file = try Socket.get(path, port: site.port)

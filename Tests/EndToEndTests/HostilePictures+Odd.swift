@@ -24,7 +24,7 @@ extension HostilePictures {
   /// What is refused, with a part of the reason.
   static func oddUnreadable() throws -> [String: (bytes: [UInt8], reason: String)] {
     var files = try unreadable()
-    files["really-huge.png"] = (endlessWhite(side: 30_000), "900000000 pixels")
+    files["really-huge.png"] = (endlessWhite(side: 30_000), "30000×30000 pixels")
     files["text.png"] = (Array("not a picture".utf8), "neither PNG nor JPEG")
     files["webp.jpg"] = (Array("RIFF\0\0\0\0WEBPVP8 ".utf8), "neither PNG nor JPEG")
     return files
