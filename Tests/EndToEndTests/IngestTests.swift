@@ -56,6 +56,9 @@ import ThumbprintImages
       65, "are of the coder another", "ingest", "pictures", "-c", "c", "--model", "m", "-q")
     try sandbox.succeed("collection", "create", "d")
     try sandbox.fail(
+      65, "nobody said which coder made the codes of 'd'", "query", "-c", "d", "--image",
+      "pictures/p101.png", "--model", "m", "-q")
+    try sandbox.fail(
       65, "nobody named the coder", "ingest", "pictures", "-c", "d", "--model", "m", "-q")
   }
 

@@ -100,7 +100,17 @@ enum QuerySource {
     case .picture(let picture): (flag, ours) = ("--image: \(picture.path)", picture.coder)
     case .record: return
     }
-    guard let ours, let theirs = try collection.report().coder, ours.name != theirs else { return }
+    guard let ours else { return }
+    guard let theirs = try collection.report().coder else {
+      // Arrays are their owner's word; a picture is coded here, by a model that may be another.
+      guard case .picture = self else { return }
+      throw CommandError(
+        .badData,
+        "\(flag): nobody said which coder made the codes of '\(collection.name)', so no picture can "
+          + "be compared with them",
+        hint: "--coder of 'collection create', or the dataset that is loaded, says it")
+    }
+    guard ours.name != theirs else { return }
     throw CommandError(
       .badData,
       "\(flag) was made by coder '\(ours)', the records of '\(collection.name)' by '\(theirs)'",

@@ -88,7 +88,7 @@ export async function loadCollections(wanted = $("collections").value) {
 /** Whether the model of the coordinator shows what the codes of a collection are of. */
 export function isShown(collection) {
   const model = state.about.model;
-  return Boolean(model) && (!collection.coder || collection.coder === model.identity || collection.coder === model.imageIdentity);
+  return Boolean(model && collection.coder) && [model.identity, model.imageIdentity].includes(collection.coder);
 }
 
 /** A quarter of the code comes first; the whole of it replaces that when it is there. */

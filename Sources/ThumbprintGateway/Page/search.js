@@ -68,6 +68,10 @@ export async function searchRecord(id) {
 
 export async function searchPicture(file) {
   if (!file) return;
+  const collection = current();
+  if (collection && !collection.coder) {
+    return say("Nobody said what made the codes of " + short(collection.name) + ", so no picture can be compared with them.", true);
+  }
   const limit = state.about.limits.pictureBytes;
   const name = "'" + short(file.name || "the picture") + "'";
   if (!["image/png", "image/jpeg"].includes(file.type)) return say(name + " is neither PNG nor JPEG.", true);
@@ -84,10 +88,7 @@ export async function searchPicture(file) {
     const code = await ask("/codes", { method: "POST", headers: { "Content-Type": file.type }, body: file });
     if (mine !== number) return;
     showQuery(own, thumbnail(code.image, "what its 64 bytes show of it"));
-    const collection = current();
-    // Codes that were loaded without saying whose they are can be compared, at one's own risk.
-    const coder = collection && collection.coder ? { coder: code.coder } : {};
-    query = { feature: code.feature, image: code.image, ...coder, words: "your picture" };
+    query = { feature: code.feature, image: code.image, coder: code.coder, words: "your picture" };
     $("record").value = "";
     if (location.hash !== "#search") history.pushState(null, "", "#search");
     await search();
