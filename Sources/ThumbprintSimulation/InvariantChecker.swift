@@ -18,6 +18,8 @@ struct InvariantChecker {
   private var members: Set<WorkerName> = []
   /// Processes that were removed from the cluster.
   private var removed: [WorkerName: SessionID] = [:]
+  /// Workers that were removed at some time, whatever became of them.
+  private(set) var everRemoved: Set<WorkerName> = []
   /// Workers whose disks were taken away, and from which shards.
   private var wiped: [Int: Set<ShardKey>] = [:]
 
@@ -101,6 +103,7 @@ struct InvariantChecker {
       coders[id] = collection.coder
     }
     for name in members.subtracting(map.workers.keys) {
+      everRemoved.insert(name)
       if let gone = map.removed[name]?.session { removed[name] = gone }
     }
     for name in map.workers.keys where !members.contains(name) {

@@ -250,7 +250,7 @@ extension Simulation {
     if !store.dropped.isEmpty { return "a dropped collection is not forgotten" }
     // Who was removed may come back with files of a collection that was dropped and forgotten since:
     // nobody deletes files of which the map does not know that they are needed no more.
-    for worker in workers where store.removed[worker.name] == nil {
+    for worker in workers where !checker.everRemoved.contains(worker.name) {
       if let key = worker.disk.keys.first(where: { store.shards[$0] == nil }) {
         return "\(worker.name) has files of the dropped shard \(key.number)"
       }
