@@ -93,17 +93,7 @@ public struct IndexSnapshot: Sendable {
   public static func search(
     batch queries: [SearchQuery], in snapshots: [IndexSnapshot], missProbability: Double = 1e-9
   ) -> [SearchAnswer] {
-    // Pointers do not keep their owners: without this one could go while its rows are read.
-    defer { withExtendedLifetime(snapshots) {} }
-    // A group shares its passes; more at once would not fit the caches.
-    var answers: [SearchAnswer] = []
-    answers.reserveCapacity(queries.count)
-    for low in stride(from: 0, to: queries.count, by: BatchSearch.groupSize) {
-      let group = queries[low..<min(queries.count, low + BatchSearch.groupSize)]
-      var batch = BatchSearch(snapshots, Array(group), missProbability: missProbability)
-      answers += batch.run()
-    }
-    return answers
+    inGroups(queries, snapshots, missProbability) { $0.run() }
   }
 
   /// Finds near rows at little cost: by hash tables and clusters, and among the recent rows.
@@ -117,13 +107,22 @@ public struct IndexSnapshot: Sendable {
   public static func probe(
     batch queries: [SearchQuery], in snapshots: [IndexSnapshot], missProbability: Double = 1e-9
   ) -> [SearchAnswer] {
+    inGroups(queries, snapshots, missProbability) { $0.runProbe() }
+  }
+
+  private static func inGroups(
+    _ queries: [SearchQuery], _ snapshots: [IndexSnapshot], _ missProbability: Double,
+    _ answer: (inout BatchSearch) -> [SearchAnswer]
+  ) -> [SearchAnswer] {
+    // Pointers do not keep their owners: without this one could go while its rows are read.
     defer { withExtendedLifetime(snapshots) {} }
+    // A group shares its passes; more at once would not fit the caches.
     var answers: [SearchAnswer] = []
     answers.reserveCapacity(queries.count)
     for low in stride(from: 0, to: queries.count, by: BatchSearch.groupSize) {
       let group = queries[low..<min(queries.count, low + BatchSearch.groupSize)]
       var batch = BatchSearch(snapshots, Array(group), missProbability: missProbability)
-      answers += batch.runProbe()
+      answers += answer(&batch)
     }
     return answers
   }

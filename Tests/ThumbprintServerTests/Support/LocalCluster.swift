@@ -28,6 +28,8 @@ final class LocalCluster {
     coordinator changeCoordinator: (inout CoordinatorSettings) -> Void = { _ in }
   ) async throws {
     var own = CoordinatorSettings()
+    // A disk that other tests and programs use may take seconds for what it takes milliseconds for.
+    own.creationWait = .seconds(120)
     own.newCluster = settings
     changeCoordinator(&own)
     self.settings = own

@@ -183,6 +183,10 @@ final class TestCluster {
         ShardHash.shard(of: $0.id, count: shards.count) == key.number
       }.sorted { $0.id < $1.id }
       for name in shard.inSync {
+        // A worker hears of the map a moment after it was stored, and answers nothing before.
+        try eventually("\(name) knows that it is in sync", sourceLocation: sourceLocation) {
+          (try? ids(key, on: name)) != nil
+        }
         let found = try records(key, on: name)
         #expect(try ids(key, on: name) == own.map(\.id), sourceLocation: sourceLocation)
         #expect(found == own, "\(key) on \(name)", sourceLocation: sourceLocation)
