@@ -7,6 +7,16 @@ import ThumbprintWire
 
 /// Copies of shards that clients read through a coordinator.
 @Suite struct CopyRelayTests {
+  /// A worker with a shard, a client, and what asks for a copy of that shard.
+  private static func oneShard() async throws -> (LocalCluster, ClusterClient, CopyOpenRequest) {
+    let cluster = try await LocalCluster(workers: ["a"])
+    let client = try await cluster.client()
+    try await cluster.waitForWorkers(1, client)
+    let collection = try await client.createCollection("c", shardCount: 1, replicationFactor: 1)
+    let shard = ShardKey(collection: collection.id, number: 0)
+    return (cluster, client, CopyOpenRequest(shard: shard, term: Term(0)))
+  }
+
   @Test func aClientReadsItsOwnCopyAndNoOther() async throws {
     let cluster = try await LocalCluster(workers: ["a"])
     let client = try await cluster.client()
@@ -47,12 +57,7 @@ import ThumbprintWire
   /// The story: copies that were asked for at once were all opened, since none counted before it
   /// was; a client could take all that a worker gives, and its followers got none.
   @Test func soManyAndNoMoreAlsoWhenAskedForAtOnce() async throws {
-    let cluster = try await LocalCluster(workers: ["a"])
-    let client = try await cluster.client()
-    try await cluster.waitForWorkers(1, client)
-    let collection = try await client.createCollection("c", shardCount: 1, replicationFactor: 1)
-    let open = CopyOpenRequest(
-      shard: ShardKey(collection: collection.id, number: 0), term: Term(0))
+    let (cluster, client, open) = try await Self.oneShard()
     func openMany(_ client: ClusterClient) async throws -> Int {
       try await withThrowingTaskGroup(of: Bool.self) { group in
         for _ in 0..<30 {
@@ -107,12 +112,7 @@ import ThumbprintWire
   }
 
   @Test func oneClientHasOnlySoManyCopiesAndTheyEndWithIt() async throws {
-    let cluster = try await LocalCluster(workers: ["a"])
-    let client = try await cluster.client()
-    try await cluster.waitForWorkers(1, client)
-    let collection = try await client.createCollection("c", shardCount: 1, replicationFactor: 1)
-    let open = CopyOpenRequest(
-      shard: ShardKey(collection: collection.id, number: 0), term: Term(0))
+    let (cluster, client, open) = try await Self.oneShard()
     var refusal: ServiceError?
     for _ in 0..<100 where refusal == nil {
       do {

@@ -1,10 +1,10 @@
-import Glibc
 import Logging
 import NIOCore
 import NIOPosix
 import Synchronization
 import Testing
 import ThumbprintCodes
+import ThumbprintTestKit
 import ThumbprintTransport
 import ThumbprintWire
 
@@ -143,25 +143,12 @@ import ThumbprintWire
 
   @Test func nobodyAtTheAddressIsUnavailable() async throws {
     let bench = try await Bench()
-    // Somebody has the port, so nobody else can take it, and does not listen.
-    let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(socket) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let result = withUnsafeMutablePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-        bind(socket, address, length) == 0 ? getsockname(socket, address, &length) : -1
-      }
-    }
-    try #require(result == 0)
-    let port = Int(UInt16(bigEndian: address.sin_port))
+    let port = try ReservedPort()
     let error = await #expect(throws: ServiceError.self) {
-      _ = try await bench.connect(port: port)
+      _ = try await bench.connect(port: port.number)
     }
     #expect(error?.code == .unavailable)
-    #expect(error?.message.contains("127.0.0.1:\(port)") == true)
+    #expect(error?.message.contains("127.0.0.1:\(port.number)") == true)
     try await bench.end()
   }
 

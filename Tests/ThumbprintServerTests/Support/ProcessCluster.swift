@@ -3,6 +3,7 @@ import Glibc
 import Testing
 import ThumbprintClient
 import ThumbprintCodes
+import ThumbprintTestKit
 import ThumbprintWire
 
 /// A coordinator and workers as processes of their own, on loopback, in a folder of their own.
@@ -21,7 +22,8 @@ final class ProcessCluster {
     folder = FileManager.default.temporaryDirectory
       .appending(path: "thumbprint-processes-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    port = try Self.freePort()
+    // Let go of at once, for the coordinator to take it.
+    port = try ReservedPort().number
     try startCoordinator()
   }
 
@@ -31,23 +33,6 @@ final class ProcessCluster {
       process.waitUntilExit()
     }
     try? FileManager.default.removeItem(at: folder)
-  }
-
-  /// A port that nobody listens on, at least just now.
-  private static func freePort() throws -> Int {
-    let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(socket) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let result = withUnsafeMutablePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-        bind(socket, address, length) == 0 ? getsockname(socket, address, &length) : -1
-      }
-    }
-    try #require(socket >= 0 && result == 0)
-    return Int(UInt16(bigEndian: address.sin_port))
   }
 
   private func start(_ name: String, _ program: String, _ arguments: [String]) throws {
