@@ -95,9 +95,14 @@ public final class ClusterClient: Sendable {
   }
 
   /// Makes a collection that can be written to at once.
+  ///
+  /// - Parameters:
+  ///   - shardCount: 1 to 1,024, for good; `nil` for 8.
+  ///   - replicationFactor: 1 to 7, on as many workers; `nil` for 2, or 1 where there is one worker.
+  ///   - tableCount: 0, 64 or 128 hash tables per segment; `nil` for 128.
   public func createCollection(
-    _ name: String, shardCount: Int, replicationFactor: Int, tableCount: Int = 128,
-    coder: CoderIdentity? = nil
+    _ name: String, shardCount: Int? = nil, replicationFactor: Int? = nil,
+    tableCount: Int? = nil, coder: CoderIdentity? = nil
   ) async throws(ServiceError) -> RemoteCollection {
     RemoteCollection(
       client: self,

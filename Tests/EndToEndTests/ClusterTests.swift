@@ -98,6 +98,9 @@ import ThumbprintCommands
     let list = try cluster.succeed("collection", "list", "--json").json([[String: Any]].self)
     #expect(list.count == 1 && list[0]["replicas"] as? Int == 2 && list[0]["shards"] as? Int == 5)
     #expect(
+      try cluster.succeed("collection", "create", "usual").output
+        .hasPrefix("created collection 'usual' with 8 shards of 2 replicas in "))
+    #expect(
       try cluster.succeed("collection", "drop", "c").output
         .hasPrefix("dropped collection 'c' ("))
     #expect(try cluster.run(["stats", "-c", "c"]).status == 64)

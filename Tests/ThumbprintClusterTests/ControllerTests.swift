@@ -403,4 +403,20 @@ import ThumbprintCodes
     rig.beat(1, [Self.report(.idle, term: 0, promised: 2)])
     #expect(rig.shard.primary == Maps.worker(1) && rig.shard.term == Term(2))
   }
+
+  @Test func newShardsHaveTwoReplicasWhereTwoWorkersTakeThem() throws {
+    func count(_ rig: Rig) -> Int { rig.machine.usualReplicationFactor(now: Maps.moment(rig.now)) }
+    #expect(count(Rig(ClusterMap(clusterID: ClusterID(high: 1, low: 2)))) == 1)
+    var rig = Rig(try Maps.map(workerCount: 3))
+    // Right after a start nobody has been heard of, and nobody is given up.
+    #expect(count(rig) == 2)
+    rig.wait(60_000)
+    #expect(count(rig) == 1)
+    rig.register(0)
+    #expect(count(rig) == 1)
+    rig.register(2)
+    #expect(count(rig) == 2)
+    rig.ask(.drain(Maps.worker(2), isDryRun: false))
+    #expect(count(rig) == 1)
+  }
 }

@@ -183,6 +183,18 @@ public struct ControllerStateMachine: Sendable {
     return closed.advanced(by: settings.reconnectTime) > now
   }
 
+  /// Shards of a new collection where nobody says how many: enough to spread over some hosts.
+  public static let usualShardCount = 8
+
+  /// Replicas of each shard of a new collection where nobody says how many: 2, so that one worker
+  /// may be lost, or 1 where there is no second one that takes shards and is not lost.
+  public func usualReplicationFactor(now: MonotonicInstant) -> Int {
+    let count = map.workers.count {
+      $0.value.state == .active && lostSince($0.key, now: now) == nil
+    }
+    return min(2, max(1, count))
+  }
+
   /// Since when a worker has been lost; `nil` if it is live or not yet given up.
   func lostSince(_ name: WorkerName, now: MonotonicInstant) -> MonotonicInstant? {
     guard !isLive(name, now: now) else { return nil }

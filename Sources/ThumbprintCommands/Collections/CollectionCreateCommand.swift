@@ -15,8 +15,8 @@ struct CollectionCreateCommand: ParsableCommand {
       Examples:
         thumbprint collection create photos
         thumbprint collection create photos --shards 4 --tables 64
-        thumbprint collection create photos --shards 8 --replicas 2 \\
-          --coordinator 127.0.0.1:7700
+        thumbprint collection create photos --coordinator 127.0.0.1:7700 \\
+          --shards 16 --replicas 3
       """)
 
   @Argument(help: "Name of the collection: letters, digits, '-', '_' and '.'.")
@@ -24,8 +24,9 @@ struct CollectionCreateCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Number of shards, 1 to \(StoreLimits.shardCounts.upperBound).", valueName: "count"))
-  var shards = 1
+      "Number of shards, 1 to \(StoreLimits.shardCounts.upperBound) (default: 1 in a store, 8 in a cluster).",
+      valueName: "count"))
+  var shards: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -41,7 +42,7 @@ struct CollectionCreateCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "With --coordinator: replicas of each shard, on as many workers (default: 1).",
+      "With --coordinator: replicas of each shard, on as many workers (default: 2, or 1 with one worker).",
       valueName: "count"))
   var replicas: Int?
 
@@ -49,7 +50,7 @@ struct CollectionCreateCommand: ParsableCommand {
   @OptionGroup var output: OutputOptions
 
   mutating func validate() throws {
-    try Self.check(shards: shards)
+    if let shards { try Self.check(shards: shards) }
     if let replicas { try Self.check(replicas: replicas, place) }
     try IndexProfile.check(tables: tables)
     if let coder, CoderIdentity(coder) == nil {
@@ -87,19 +88,19 @@ struct CollectionCreateCommand: ParsableCommand {
     }
     let report = try place.with(.readWrite) { store in
       try store.createCollection(
-        name, shardCount: shards, profile: IndexProfile(tableCount: tables), coder: coder)
+        name, shardCount: shards ?? 1, profile: IndexProfile(tableCount: tables), coder: coder)
       return CollectionReport(try store.collection(name).info)
     } cluster: { session in
       CollectionReport(
         try session.run(
           CreateCollection(
-            collection: name, shardCount: shards, replicationFactor: replicas ?? 1,
+            collection: name, shardCount: shards, replicationFactor: replicas,
             tableCount: tables, coder: coder)))
     }
     if output.json { return try Console.write(json: report) }
     let copies = report.replicas.map { " of \(Text.count($0, "replica"))" } ?? ""
     try Console.write(
-      "created collection '\(name)' with \(Text.count(shards, "shard"))\(copies) in "
+      "created collection '\(name)' with \(Text.count(report.shards, "shard"))\(copies) in "
         + "\(try place.name)\n")
   }
 }

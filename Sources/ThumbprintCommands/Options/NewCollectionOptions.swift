@@ -6,9 +6,6 @@ import ThumbprintWire
 
 /// What a collection becomes that is not there yet.
 struct NewCollectionOptions: ParsableArguments {
-  /// Shards of a collection that a cluster makes, if nobody says: enough to spread over some hosts.
-  private static let clusterShardCount = 8
-
   @Option(
     help: ArgumentHelp(
       "If the collection has to be made: its shards (default: 1 in a store, 8 in a cluster).",
@@ -43,16 +40,9 @@ struct NewCollectionOptions: ParsableArguments {
   fileprivate func make(
     _ name: String, in session: ClusterSession, coder: CoderIdentity
   ) throws {
-    var replicas = replicas
-    if replicas == nil {
-      let workers = try session.run(ClusterStatusOperation()).workers
-      replicas = min(2, max(1, workers.count { $0.isAlive && $0.state == "active" }))
-    }
     _ = try session.run(
       CreateCollection(
-        collection: name, shardCount: shards ?? Self.clusterShardCount,
-        replicationFactor: replicas ?? 1, tableCount: IndexProfile.standard.tableCount,
-        coder: coder))
+        collection: name, shardCount: shards, replicationFactor: replicas, coder: coder))
   }
 }
 

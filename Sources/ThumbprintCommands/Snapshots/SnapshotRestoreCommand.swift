@@ -35,7 +35,7 @@ struct SnapshotRestoreCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "With --coordinator: replicas of each shard, on as many workers (default: 1).",
+      "With --coordinator: replicas of each shard, on as many workers (default: 2, or 1 with one worker).",
       valueName: "count"))
   var replicas: Int?
 
@@ -108,7 +108,7 @@ struct SnapshotRestoreCommand: ParsableCommand {
     _ = try session.run(
       CreateCollection(
         collection: collection, shardCount: shards ?? manifest.shards.count,
-        replicationFactor: replicas ?? 1, tableCount: manifest.tables,
+        replicationFactor: replicas, tableCount: manifest.tables,
         coder: manifest.coder.flatMap { CoderIdentity($0) }))
   }
 

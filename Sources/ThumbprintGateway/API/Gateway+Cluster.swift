@@ -20,8 +20,8 @@ extension Gateway {
   func createCollection(_ request: Request) async throws -> CollectionAnswer {
     let body = try await jsonBody(request, as: CreateBody.self)
     let collection = try await client.createCollection(
-      body.name, shardCount: body.shards ?? 4, replicationFactor: body.replicas ?? 1,
-      tableCount: body.tables ?? 128, coder: try body.coder.map(identity))
+      body.name, shardCount: body.shards, replicationFactor: body.replicas,
+      tableCount: body.tables, coder: try body.coder.map(identity))
     return CollectionAnswer(collection.description)
   }
 

@@ -1,6 +1,7 @@
 import Glibc
 import ThumbprintCluster
 import ThumbprintCodes
+import ThumbprintIndex
 import ThumbprintTransport
 import ThumbprintWire
 
@@ -76,16 +77,18 @@ extension CoordinatorCore {
 
   private func create(_ new: CreateCollection, _ request: ServerRequest) {
     let entry = CollectionEntry(
-      name: new.collection, shardCount: new.shardCount,
-      replicationFactor: new.replicationFactor, tableCount: new.tableCount, coder: new.coder,
+      name: new.collection, shardCount: new.shardCount ?? ControllerStateMachine.usualShardCount,
+      replicationFactor: new.replicationFactor
+        ?? controller.usualReplicationFactor(now: .now),
+      tableCount: new.tableCount ?? IndexProfile.standard.tableCount, coder: new.coder,
       createdAt: Int64(time(nil)))
-    guard (1...WireLimits.shardCountMax).contains(new.shardCount) else {
+    guard (1...WireLimits.shardCountMax).contains(entry.shardCount) else {
       return request.fail(
         ServiceError(
-          .invalid, "\(new.shardCount) shards, not 1 to \(WireLimits.shardCountMax)"))
+          .invalid, "\(entry.shardCount) shards, not 1 to \(WireLimits.shardCountMax)"))
     }
-    guard [0, 64, 128].contains(new.tableCount) else {
-      return request.fail(ServiceError(.invalid, "\(new.tableCount) tables, not 0, 64 or 128"))
+    guard IndexProfile.tableCounts.contains(entry.tableCount) else {
+      return request.fail(ServiceError(.invalid, "\(entry.tableCount) tables, not 0, 64 or 128"))
     }
     self.request(.createCollection(entry)) { result in
       switch result {

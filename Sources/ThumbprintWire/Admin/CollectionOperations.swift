@@ -44,19 +44,21 @@ public struct ListCollections: AdminOperation {
   public init() {}
 }
 
+/// Makes an empty collection. What is `nil` the coordinator chooses: 8 shards, 2 replicas of each (1
+/// where there is one worker), 128 tables.
 public struct CreateCollection: AdminOperation {
   public typealias Result = CollectionDescription
   public static let name = AdminOperationName.createCollection
 
   public var collection: String
-  public var shardCount: Int
-  public var replicationFactor: Int
-  public var tableCount: Int
+  public var shardCount: Int?
+  public var replicationFactor: Int?
+  public var tableCount: Int?
   public var coder: CoderIdentity?
 
   public init(
-    collection: String, shardCount: Int, replicationFactor: Int, tableCount: Int,
-    coder: CoderIdentity?
+    collection: String, shardCount: Int? = nil, replicationFactor: Int? = nil,
+    tableCount: Int? = nil, coder: CoderIdentity?
   ) {
     self.collection = collection
     self.shardCount = shardCount

@@ -236,7 +236,11 @@ class RecordTests(unittest.TestCase):
     def test_a_coder_is_held_to(self) -> None:
         made = client.create_collection("coded", coder="made-by-a")
         try:
-            self.assertEqual(made.info().coder, "made-by-a")
+            info = made.info()
+            self.assertEqual(info.coder, "made-by-a")
+            # What nobody asked for is what the cluster makes.
+            shape = (info.shard_count, info.replication_factor, info.table_count)
+            self.assertEqual(shape, (8, 2, 128))
             with Client(port=cluster.port, coder="made-by-b") as stranger:
                 with self.assertRaises(errors.CoderMismatchError):
                     stranger.collection("coded").load(FEATURES[:3])

@@ -114,26 +114,27 @@ class Client:
         self,
         name: str,
         *,
-        shard_count: int = 8,
-        replication_factor: int = 2,
-        table_count: int = 128,
+        shard_count: int | None = None,
+        replication_factor: int | None = None,
+        table_count: int | None = None,
         coder: str | None = None,
         timeout: float | None = None,
     ) -> Collection:
         """Makes an empty collection.
 
-        `shard_count` cannot be changed later; `replication_factor` can. `table_count` is 128, 64 or
-        0: the hash tables of each segment, which take about as many bytes as the codes, half of
-        that, or none. With `coder`, only codes of that one are let in. Raises `ExistsError`.
+        `shard_count` (8 by default) cannot be changed later; `replication_factor` (2, or 1 where
+        there is one worker) can. `table_count` is 128 (the default), 64 or 0: the hash tables of
+        each segment, which take about as many bytes as the codes, half of that, or none. With
+        `coder`, only codes of that one are let in. Raises `ExistsError`.
         """
-        arguments: dict[str, Any] = {
-            "collection": name,
+        wishes = {
             "shardCount": shard_count,
             "replicationFactor": replication_factor,
             "tableCount": table_count,
+            "coder": coder,
         }
-        if coder is not None:
-            arguments["coder"] = coder
+        arguments: dict[str, Any] = {"collection": name}
+        arguments.update((key, wish) for key, wish in wishes.items() if wish is not None)
         info = from_json(CollectionInfo, self.admin("createCollection", arguments, timeout=timeout))
         return Collection(self, name, info)
 
