@@ -44,7 +44,7 @@ struct BatchSearch {
     }
     return plans.indices.map { i in
       var certificate = certificates[i]
-      certificate.radius = matches[i].bound
+      certificate.radius = plans[i].radius(bound: matches[i].bound)
       certificate.rowCount = rowCount
       return SearchAnswer(matches: matches[i].sorted(), certificate: certificate)
     }

@@ -82,7 +82,7 @@ public struct IndexSnapshot: Sendable {
         segments[0], plan: plan, scratch: scratch,
         costs: plan.isDecidedByBounds ? segments[0].costs : .usual, outer: TopMatches(query))
       search.run()
-      search.certificate.radius = search.matches.bound
+      search.certificate.radius = plan.radius(bound: search.matches.bound)
       return withExtendedLifetime(self) {
         SearchAnswer(matches: search.matches.sorted(), certificate: search.certificate)
       }
@@ -96,9 +96,10 @@ public struct IndexSnapshot: Sendable {
     inGroups(queries, snapshots, missProbability) { $0.run() }
   }
 
-  /// Finds near rows at little cost: by hash tables and clusters, and among the recent rows.
+  /// Finds near rows at little cost: by hash tables and clusters, by sketches where neither is worth
+  /// asking, and among the recent rows.
   ///
-  /// Nothing is proved, and with neither of them nothing is found. What is found is there, so the
+  /// Nothing is proved. What is found is there, so the
   /// distance of the k-th is a bound under which the shards of other processes can be searched for
   /// less: what ``search(batch:in:missProbability:)`` does for the shards that it has in hand.
   ///

@@ -65,6 +65,9 @@ struct QueryPlan {
     return true
   }
 
+  /// The radius that an answer with this bound proves: a recall promise proves none.
+  func radius(bound: Int) -> Int { query.promise.provesRadius ? bound : 0 }
+
   /// The plan for one segment: a recall promise goes by what was measured on its rows.
   func calibrated(by header: SegmentHeader) -> QueryPlan {
     guard case .recall = query.promise else { return self }

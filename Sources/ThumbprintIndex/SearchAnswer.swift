@@ -18,6 +18,7 @@ public struct SearchCertificate: Sendable, Hashable {
   /// 0 when the search was exact.
   public var missProbability: Double = 0
   /// Every code nearer than this is in the answer (with the chance above); the radius proved.
+  /// 0, so nothing, with a recall promise.
   public var radius: Int = 0
   /// Live and dead rows that the answer speaks for.
   public var rowCount: Int = 0

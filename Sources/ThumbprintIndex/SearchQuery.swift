@@ -6,8 +6,17 @@ public enum SearchPromise: Sendable, Hashable {
   case certified
   /// Equal to a full scan, without any chance.
   case exact
-  /// At least this share of the true answers on average, in `0 < x < 1`.
+  /// Aims at this share of the true answers on average, in `0 < x < 1`, by what was measured with
+  /// rows of the index itself as queries. Queries unlike them may get much less.
   case recall(Double)
+
+  /// Whether an answer says up to which distance it is all there is.
+  public var provesRadius: Bool {
+    switch self {
+    case .certified, .exact: true
+    case .recall: false
+    }
+  }
 }
 
 /// Which bits a distance counts.

@@ -14,20 +14,27 @@ package enum CertificateText {
         "certified: the true answer among \(rows), but for a chance of "
           + Text.scientific(certificate.missProbability)
       case .recall(let share):
-        "recall: at least \(Text.percent(share)) of the true answers among \(rows), on average"
+        "recall: aimed at \(Text.percent(share)) of the true answers among \(rows), on average"
       }
     return "\(proof); \(Text.count(certificate.codesCompared, "full comparison"))"
   }
 
   /// Every field, with what it means.
-  package static func lines(_ certificate: SearchCertificate, seconds: Double?) -> [String] {
+  package static func lines(
+    _ certificate: SearchCertificate, promise: SearchPromise, seconds: Double?
+  ) -> [String] {
     let arms = SearchArm.allCases.compactMap { arm in
       certificate.arms[arm].map { "\(arm.rawValue) in \(Text.count($0, "segment"))" }
     }
     var facts: [(String, String)] = [
       ("records covered", Text.grouped(certificate.rowCount)),
       ("chance of a miss", Text.scientific(certificate.missProbability)),
-      ("radius proved", "\(Text.grouped(certificate.radius)) bits: all nearer records are here"),
+      (
+        "radius proved",
+        promise.provesRadius
+          ? "\(Text.grouped(certificate.radius)) bits: all nearer records are here"
+          : "none: a recall is aimed at, not proved"
+      ),
       ("searched by", arms.isEmpty ? "full scan" : arms.joined(separator: ", ")),
       ("full comparisons", Text.grouped(certificate.codesCompared)),
       ("sketches read", Text.grouped(certificate.sketchesRead)),

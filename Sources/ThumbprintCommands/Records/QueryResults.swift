@@ -37,7 +37,7 @@ struct QueryResults {
       for (number, answer) in answers.enumerated() {
         if answers.count > 1, let row = source.row(of: number) { text += "row \(row)\n" }
         let lines = CertificateText.lines(
-          answer.certificate, seconds: answers.count == 1 ? seconds : nil)
+          answer.certificate, promise: terms.promise, seconds: answers.count == 1 ? seconds : nil)
         text += lines.joined(separator: "\n") + "\n"
       }
       if !outcome.shards.isEmpty { text += shardTable }

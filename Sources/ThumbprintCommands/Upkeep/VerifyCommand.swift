@@ -10,8 +10,8 @@ struct VerifyCommand: ParsableCommand {
     discussion: """
       Asks with the codes given, or with records of the collection chosen by a seed.
       Ends with status 65 when a certified or exact answer differs from the full scan,
-      or when the mean recall is below the promise. A cluster sends all its codes here
-      to be compared; what is written meanwhile may make answers differ.
+      or when the mean recall is below the one aimed at. A cluster sends all its
+      codes here to be compared; what is written meanwhile may make answers differ.
 
       Examples:
         thumbprint verify --collection photos
@@ -164,8 +164,8 @@ struct Verification: Encodable {
     case .recall(let share):
       guard queries > 0, recall < share else { return nil }
       return CommandError(
-        .badData, "recall is \(Text.fixed(recall, 4)), below the promise of \(share)",
-        hint: queries < 1000 ? "the promise is one on average: try with more queries" : nil)
+        .badData, "recall is \(Text.fixed(recall, 4)), below the \(share) aimed at",
+        hint: "it was measured with records of the collection as queries; for others use certified")
     }
   }
 }

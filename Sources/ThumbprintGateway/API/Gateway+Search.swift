@@ -136,7 +136,7 @@ extension Gateway {
         "Certified: these are the nearest of \(rows); the chance that a nearer one was missed "
           + "is \(chance(certificate.missProbability))."
       case .recall(let share):
-        "At least \(grouped(share * 100)) % of the nearest of \(rows) on average."
+        "Aimed at \(grouped(share * 100)) % of the nearest of \(rows), on average."
       }
     let compared = grouped(certificate.codesCompared)
     let work =

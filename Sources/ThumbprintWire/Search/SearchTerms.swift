@@ -30,7 +30,7 @@ public enum WirePromise: Sendable, Hashable {
   case certified
   /// Equal to a full scan.
   case exact
-  /// At least this share of the true answers on average, above 0 and below 1.
+  /// Aims at this share of the true answers on average, above 0 and below 1.
   case recall(Double)
 }
 

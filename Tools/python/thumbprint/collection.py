@@ -155,7 +155,7 @@ class Collection:
         and `NO_ID`.
 
         By default an answer is certified: wrong with a chance of at most 10⁻⁹, for any data.
-        `exact=True` gives that of a full scan; `recall=X`, 0 < X < 1, at least that share of the
+        `exact=True` gives that of a full scan; `recall=X`, 0 < X < 1, aims at that share of the
         true answers on average. With `images`, the image codes of the queries, distances are over
         4608 bits instead of 4096. Nothing beyond `distance_max` is returned, which makes queries
         with nothing near cheaper.
