@@ -15,7 +15,7 @@ struct BatchSearch {
 
   private let snapshots: [IndexSnapshot]
   private let parts: [Part]
-  private let rowCount: Int
+  private let liveRowCount: Int
   private let plans: [QueryPlan]
   private let scratches: [SearchScratch]
   private var matches: [TopMatches]
@@ -27,7 +27,7 @@ struct BatchSearch {
       snapshot.segments.map { Part(snapshot: snapshot, segment: $0) }
     }
     let rowCount = snapshots.reduce(0) { $0 + $1.rowCount }
-    self.rowCount = rowCount
+    liveRowCount = snapshots.reduce(0) { $0 + $1.liveRowCount }
     let miss = IndexSnapshot.missProbability(missProbability, ofPartsIn: snapshots)
     plans = queries.map { QueryPlan($0, missProbability: miss, rowCount: rowCount) }
     scratches = queries.map { _ in SearchScratch.take() }
@@ -45,7 +45,7 @@ struct BatchSearch {
     return plans.indices.map { i in
       var certificate = certificates[i]
       certificate.radius = plans[i].radius(bound: matches[i].bound)
-      certificate.rowCount = rowCount
+      certificate.rowCount = liveRowCount
       return SearchAnswer(matches: matches[i].sorted(), certificate: certificate)
     }
   }
@@ -78,7 +78,7 @@ struct BatchSearch {
       var certificate = certificates[i]
       certificate.missProbability = 1
       certificate.radius = 0
-      certificate.rowCount = rowCount
+      certificate.rowCount = liveRowCount
       return SearchAnswer(matches: found[i].sorted(), certificate: certificate)
     }
   }

@@ -58,6 +58,16 @@ public struct CodeColumns: @unchecked Sendable {
     return deadRows.load(fromByteOffset: row >> 3, as: UInt8.self) & (1 << UInt8(row & 7)) != 0
   }
 
+  /// Rows that are not deleted. Reads the bits of all rows, if any is.
+  var liveRowCount: Int {
+    guard let deadRows else { return rowCount }
+    let wholeCount = rowCount / 8
+    var deadCount = UnsafeRawBufferPointer(start: deadRows, count: wholeCount)
+      .reduce(0) { $0 + $1.nonzeroBitCount }
+    for row in 8 * wholeCount..<rowCount where isDead(row: row) { deadCount += 1 }
+    return rowCount - deadCount
+  }
+
   /// The image code of a row.
   public func image(ofRow row: Int) -> ImageCode {
     ImageCode(

@@ -6,8 +6,10 @@ public struct IndexSnapshot: Sendable {
   /// Rows without an index; compared by their sketches, one block after another.
   public let recent: [CodeColumns]
   public let permutation: BitPermutation
+  /// Rows that are not deleted.
+  let liveRowCount: Int
   /// What keeps the borrowed memory in place: it lives as long as a search that was begun.
-  private let owner: (any AnyObject & Sendable)?
+  private var owner: (any AnyObject & Sendable)?
 
   public init(
     segments: [Segment], recent: [CodeColumns], permutation: BitPermutation,
@@ -15,13 +17,17 @@ public struct IndexSnapshot: Sendable {
   ) {
     self.segments = segments
     self.recent = recent.filter { $0.rowCount > 0 }
+    liveRowCount =
+      segments.reduce(0) { $0 + $1.liveRowCount } + recent.reduce(0) { $0 + $1.liveRowCount }
     self.permutation = permutation
     self.owner = owner
   }
 
   /// The same rows, in memory that `owner` keeps in place.
   public func owned(by owner: any AnyObject & Sendable) -> IndexSnapshot {
-    IndexSnapshot(segments: segments, recent: recent, permutation: permutation, owner: owner)
+    var copy = self
+    copy.owner = owner
+    return copy
   }
 
   /// The same rows, searched by plans made for other costs.

@@ -56,7 +56,6 @@ struct RecentSearch {
     matches: inout TopMatches, certificate: inout SearchCertificate
   ) {
     permute(plan.query, scratch)
-    certificate.rowCount += rowCount
     certificate.predictedNanoseconds += Double(rowCount) * CostModel.usual.scan32.cache
     certificate.arms[.sketches, default: 0] += permutations.count
     certificate.missProbability +=

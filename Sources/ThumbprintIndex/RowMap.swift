@@ -5,6 +5,8 @@ struct RowMap: Sendable {
   let blocks: [CodeColumns]
   /// The first row of each block, then the number of rows.
   let starts: [Int]
+  /// Rows that are not deleted.
+  let liveRowCount: Int
   /// The block of every 256th row: a row's block is that of its granule or one soon after.
   private let granules: [UInt32]
   private static let granuleShift = 8
@@ -21,6 +23,7 @@ struct RowMap: Sendable {
       granules.append(UInt32(block))
     }
     self.granules = granules
+    liveRowCount = blocks.reduce(0) { $0 + $1.liveRowCount }
   }
 
   var rowCount: Int { starts.last! }

@@ -20,7 +20,7 @@ public struct SearchCertificate: Sendable, Hashable {
   /// Every code nearer than this is in the answer (with the chance above); the radius proved.
   /// 0, so nothing, with a recall promise.
   public var radius: Int = 0
-  /// Live and dead rows that the answer speaks for.
+  /// Records that the answer speaks for; rows that were replaced or deleted do not count.
   public var rowCount: Int = 0
   /// Codes compared in full.
   public var codesCompared: Int = 0

@@ -224,6 +224,7 @@ public final class Segment: @unchecked Sendable {
   }
 
   public var rowCount: Int { rows.rowCount }
+  var liveRowCount: Int { rows.liveRowCount }
 
   /// The row at a position.
   @inline(__always)

@@ -40,7 +40,7 @@ struct SegmentSearch {
 
   /// Searches by the cheapest way that keeps the promise.
   mutating func run() {
-    certificate.rowCount = segment.rowCount
+    certificate.rowCount = segment.liveRowCount
     if runIndexed() { return }
     if !wantsSketches {
       runRows()

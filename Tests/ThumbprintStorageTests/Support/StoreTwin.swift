@@ -64,8 +64,10 @@ struct StoreTwin {
       try collection.records(Array(asked)) == asked.map { records[$0] },
       sourceLocation: sourceLocation)
     for query in queries {
-      #expect(
-        try collection.search(query).matches == search(query), sourceLocation: sourceLocation)
+      let answer = try collection.search(query)
+      #expect(answer.matches == search(query), sourceLocation: sourceLocation)
+      // Rows that were replaced or deleted and are still there do not count.
+      #expect(answer.certificate.rowCount == records.count, sourceLocation: sourceLocation)
     }
     let report = try collection.check()
     #expect(report.problems.isEmpty, "\(report.problems)", sourceLocation: sourceLocation)
