@@ -72,17 +72,37 @@ stop() {
   say "$1 ended"
 }
 
-# wait_until_ready NAME HOST PORT [PREFIX...]: waits until a process listens. PREFIX runs the question elsewhere.
+# answers HOST PORT [PREFIX...]: whether anything listens there. PREFIX runs the question elsewhere.
+answers() {
+  local host=$1 port=$2; shift 2
+  # shellcheck disable=SC2016
+  "$@" bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$host" "$port" 2>/dev/null
+}
+
+# wait_until_ready NAME HOST PORT [PREFIX...]: waits until a process listens.
 wait_until_ready() {
   local name=$1 host=$2 port=$3; shift 3
   for _ in $(seq 150); do
     running "$name" >/dev/null ||
       die "$name ended: $(tail -n 1 "$dir/$name/log")" "its whole log is $dir/$name/log" 69
-    # shellcheck disable=SC2016
-    if "$@" bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$host" "$port" 2>/dev/null; then return; fi
+    if answers "$host" "$port" "$@"; then return; fi
     sleep 0.2
   done
   die "$name does not listen after 30 s" "see $dir/$name/log" 69
+}
+
+# at_least WORKERS KEPT: workers may be added. One that is left out would go on, and nothing would end it.
+at_least() {
+  [ "$1" -ge "$2" ] || die "the cluster in $dir has $2 workers, and --workers $1 is fewer" \
+    "end one of them with: Cluster/$program stop worker-$2"
+}
+
+# The workers that have a folder, whatever the settings say, and the last first.
+workers_there() {
+  local each
+  for each in "$dir"/worker-*; do
+    if [ -d "$each" ]; then basename "$each"; fi
+  done | sort -t - -k 2 -n -r
 }
 
 # A folder that one of the scripts made, or a new one: nothing else is ever written to or removed.
