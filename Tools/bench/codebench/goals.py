@@ -134,14 +134,16 @@ def against_peers(step, names, bound, recall, promise=None):
         for name in names:
             rows = peer_rows(reports, step, name)
             highest = max(row["recall"] for row in rows)
-            # A peer that never gets there is taken at what it can do, which is in its favour.
+            # A peer that never gets there is judged by what it can do, which is in its favour; but
+            # times at two recalls make no ratio that could be shown.
             peer = report.fastest(rows, recall if highest >= recall else highest - NEARLY)
             ratio = peer["single"]["medianMs"] / best["single"]["medianMs"]
             values.append(ratio)
+            told = f"{peer['peer']} {peer['setting']} ({at_recall(peer)})"
             shown.append(
-                f"{ratio:.2f}x {peer['peer']} {peer['setting']} "
-                f"({at_recall(peer)}"
-                + (")" if highest >= recall else f"; it never reaches {recall})")
+                f"{ratio:.2f}x {told}"
+                if highest >= recall
+                else f"{told} never reaches {recall}: no ratio"
             )
         own = f"{best['setting']}, {at_recall(best)}"
         return f"{own}: " + ", ".join(shown), all(value >= bound for value in values)
