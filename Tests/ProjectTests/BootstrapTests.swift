@@ -62,6 +62,13 @@ import Testing
     #expect(try Self.run([:], "chromum").status == 64)
   }
 
+  @Test func otherSystemsAreAskedForPythonItself() throws {
+    let there = try Self.run(["python3": "true"], "python", hasSwift: false)
+    #expect(there.status == 0 && there.output.contains("python3 has ensurepip"), "\(there)")
+    let missing = try Self.run(["python3": "false"], "python", hasSwift: false)
+    #expect(missing.status == 1 && missing.output.contains("no python3"), "\(missing)")
+  }
+
   private static func run(
     _ commands: [String: String], _ arguments: String..., hasSwift: Bool = true
   ) throws -> (status: Int32, output: String, calls: [String]) {

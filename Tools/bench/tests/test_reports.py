@@ -95,7 +95,7 @@ class Goals(unittest.TestCase):
                 "planted, neighbours at 10 % or nearer, certified, queries never seen before",
                 "recall wherever certified or exact",
                 "latent set against HNSW at recall 0.985",
-                "recall=x on queries it was not calibrated on",
+                "recall=x on other queries of the same kind",
                 "latency of near duplicates from 1/100 to 2x the codes",
                 "building, m = 128",
             ],
