@@ -57,10 +57,15 @@ class Process:
 class Cluster:
     """A coordinator with HTTP, and workers that are added one after another."""
 
-    def __init__(self, binaries: Path, folder: Path, *flags: str) -> None:
+    def __init__(self, binaries: Path, folder: Path, *flags: str, token: str = "") -> None:
+        self.headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.binaries = binaries
         self.folder = folder
         folder.mkdir(parents=True)
+        if token:
+            (folder / "token").write_text(token)
+            (folder / "token").chmod(0o600)
+            flags = (*flags, "--http-token-file", str(folder / "token"))
         self.workers: dict[str, Process] = {}
         self.coordinator = Process(
             folder,
@@ -105,7 +110,7 @@ class Cluster:
         """Status and answer of a request; bytes are sent as they are."""
         data = value if isinstance(value, bytes) or value is None else json.dumps(value).encode()
         request = urllib.request.Request(
-            f"{self.url}api/v1/{path}", method=method, data=data, headers={"Content-Type": kind}
+            f"{self.url}api/v1/{path}", method=method, data=data, headers={"Content-Type": kind, **self.headers}
         )
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:

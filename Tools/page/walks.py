@@ -52,9 +52,9 @@ def begin(browser: Browser, cluster: Cluster, shot: str) -> None:
 def add(browser: Browser, pictures: list[Path]) -> None:
     """Pictures that are chosen on the page become records, once each."""
     show(browser, "collection")
-    for _ in range(2):
+    for words in (f"Added {len(pictures)} pictures.", f"Added no picture, {len(pictures)} unchanged."):
         browser.type("#files", "\n".join(str(each) for each in pictures))
-        browser.says(f"Added {len(pictures)} pictures")
+        browser.says(words)
         browser.wait("return document.querySelectorAll('#mosaic li').length === arguments[0]", "them", len(pictures))
 
 

@@ -141,9 +141,14 @@ class Browser:
         """Types into a field, or chooses files with it."""
         self.call("POST", self.element(css) + "/value", {"text": text})
 
+    def role(self, css: str) -> tuple[str, str]:
+        """What an element is to people who do not see it, and its name."""
+        element = self.element(css)
+        return self.call("GET", element + "/computedrole"), self.call("GET", element + "/computedlabel")
+
     def press(self, key: str) -> str:
         """Presses a key and gives what has the focus then, as `tag#id` or its words."""
-        codes = {"Tab": "\ue004", "Enter": "\ue007"}
+        codes = {"Tab": "\ue004", "Enter": "\ue007", "Escape": "\ue00c"}
         strokes = [{"type": each, "value": codes[key]} for each in ("keyDown", "keyUp")]
         self.call("POST", "/actions", {"actions": [{"type": "key", "id": "keys", "actions": strokes}]})
         return self.run(

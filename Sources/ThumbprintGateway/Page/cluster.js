@@ -1,5 +1,8 @@
-import { $, ask, bytes, counted, duration, element, plain, say } from "./parts.js";
+import { $, Questions, Refusal, bytes, counted, duration, element, plain, say } from "./parts.js";
 
+const questions = new Questions("cluster");
+let isWatched = false;
+let timer = 0;
 // What was shown last, so that nothing is touched that did not change: a reader may be in it.
 let shown = "";
 // When bytes of a move were first seen, by its id: what tells its speed.
@@ -104,27 +107,50 @@ function show(status) {
   $("ended").replaceChildren(...status.endedMoves.slice(0, 4).map(endedItem));
 }
 
-export function forget() {
-  shown = "";
+async function refresh(question) {
+  const status = await question.ask("/cluster");
+  const before = starts;
   starts = new Map();
+  for (const each of status.moves) {
+    const known = before.get(each.id);
+    starts.set(each.id, known && known.done > 0 ? known : { time: performance.now(), done: each.doneByteCount || 0 });
+  }
+  const text = JSON.stringify(status, (key, value) => (key === "silentMilliseconds" ? Math.round(value / 1000) : key === "secondsAgo" ? Math.round(value / 10) : value));
+  question.say("");
+  if (text === shown && !status.moves.length) return;
+  shown = text;
+  show(status);
 }
 
-export async function showCluster() {
-  try {
-    const status = await ask("/cluster");
-    const before = starts;
-    starts = new Map();
-    for (const each of status.moves) {
-      const known = before.get(each.id);
-      starts.set(each.id, known && known.done > 0 ? known : { time: performance.now(), done: each.doneByteCount || 0 });
+/** Asks now, and again a second after each answer, as long as somebody may be looking. */
+async function poll() {
+  clearTimeout(timer);
+  if (!isWatched || document.hidden) return;
+  let isLocked = false;
+  const work = async (question) => {
+    try {
+      await refresh(question);
+    } catch (error) {
+      shown = "";
+      isLocked = error.code === "token";
+      if (isLocked || !(error instanceof Refusal)) throw error;
+      throw new Refusal(error.message + " Trying again each second.", error.code);
     }
-    const text = JSON.stringify(status, (key, value) => (key === "silentMilliseconds" ? Math.round(value / 1000) : key === "secondsAgo" ? Math.round(value / 10) : value));
-    say("");
-    if (text === shown && !status.moves.length) return;
-    shown = text;
-    show(status);
-  } catch (error) {
-    shown = "";
-    say(error.message + " Trying again each second.", true);
-  }
+  };
+  if (await questions.pose(work) && !isLocked) timer = setTimeout(poll, 1000);
 }
+
+export function watchCluster() {
+  isWatched = true;
+  shown = "";
+  starts = new Map();
+  say("cluster", "");
+  poll();
+}
+
+export function unwatchCluster() {
+  isWatched = false;
+  clearTimeout(timer);
+}
+
+document.addEventListener("visibilitychange", poll);

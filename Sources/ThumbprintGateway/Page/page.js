@@ -1,11 +1,12 @@
-import { $, address, ask, current, loadCollections, say, state } from "./parts.js";
-import { anyRecord, invite, search, searchPicture, searchRecord } from "./search.js";
-import { addPictures, makeCollection, showCollection } from "./collection.js";
-import { forget, showCluster } from "./cluster.js";
+import { $, Refusal, address, ask, current, endQuestions, loadCollections, say, sayError, state } from "./parts.js";
+import { invite, refuseAddress, searchAgain, searchAnyRecord, searchPicture, searchRecord } from "./search.js";
+import { addPictures, makeCollection, showCollection, showOthers } from "./collection.js";
+import { unwatchCluster, watchCluster } from "./cluster.js";
+import { whenTokenIsGiven } from "./token.js";
 
 const pages = ["search", "collection", "cluster"];
 const titles = { search: "Thumbprint", collection: "Collection – Thumbprint", cluster: "Cluster – Thumbprint" };
-let timer = 0;
+let isStarted = false;
 
 /** Shows what the address says: #search/COLLECTION/ID, #search, #collection or #cluster. */
 function show() {
@@ -13,6 +14,8 @@ function show() {
   // The link over the head of the page leads to its content, whichever that is.
   if (name === "main" && document.querySelector("nav [aria-current]")) return;
   const page = pages.includes(name) ? name : "search";
+  endQuestions();
+  unwatchCluster();
   state.page = page;
   for (const each of pages) $(each + "-page").hidden = each !== page;
   for (const link of document.querySelectorAll("nav a")) {
@@ -21,26 +24,22 @@ function show() {
   }
   document.title = titles[page];
   document.querySelector(".pick").hidden = page === "cluster" || state.collections.length === 0;
-  clearInterval(timer);
-  say("");
-  if (page === "search") return showSearch(rest);
-  if (page === "collection") return loadCollections().then(showCollection).catch((error) => say(error.message, true));
-  forget();
-  showCluster();
-  timer = setInterval(() => { if (!document.hidden) showCluster(); }, 1000);
+  if (page === "collection") return showCollection();
+  if (page === "cluster") return watchCluster();
+  if (name && name !== page) return refuseAddress("This page has no part of that name; there are search, collection and cluster.");
+  return showSearch(rest);
 }
 
 function showSearch(rest) {
-  if (!current()) {
-    say("There is no collection yet: the page Collection makes one.");
-    return;
+  if (!rest.length || !current()) return invite();
+  let [name, id] = rest;
+  try { [name, id] = rest.map(decodeURIComponent); } catch { id = ""; }
+  if (rest.length !== 2 || !/^[0-9]+$/.test(id)) {
+    return refuseAddress("This address leads to no record. Those of records are #search/COLLECTION/NUMBER.");
   }
-  if (rest.length !== 2) return invite();
-  let name = "";
-  try { name = decodeURIComponent(rest[0]); } catch { /* not one of ours */ }
-  if (!state.collections.some((each) => each.name === name)) return say("There is no collection of that name.", true);
+  if (!state.collections.some((each) => each.name === name)) return refuseAddress("There is no collection of that name.");
   $("collections").value = name;
-  searchRecord(decodeURIComponent(rest[1]));
+  return searchRecord(id);
 }
 
 function goTo(id) {
@@ -66,11 +65,11 @@ function listen() {
   $("ask").addEventListener("submit", (event) => {
     event.preventDefault();
     const id = $("record").value.trim();
-    if (id && current()) goTo(id); else search();
+    if (id && current()) goTo(id); else searchAgain();
   });
-  for (const id of ["k", "promise", "metric", "partial"]) $(id).addEventListener("change", search);
-  $("random").addEventListener("click", async () => { const id = await anyRecord(); if (id) goTo(id); });
-  $("shuffle").addEventListener("click", showCollection);
+  for (const id of ["k", "promise", "metric", "partial"]) $(id).addEventListener("change", searchAgain);
+  $("random").addEventListener("click", () => searchAnyRecord(goTo));
+  $("shuffle").addEventListener("click", showOthers);
   $("make").addEventListener("submit", (event) => { event.preventDefault(); makeCollection($("name").value); });
   $("file").addEventListener("change", () => { searchPicture($("file").files[0]); $("file").value = ""; });
   $("files").addEventListener("change", () => { addPictures([...$("files").files]); $("files").value = ""; });
@@ -92,7 +91,9 @@ async function start() {
   try {
     [state.about] = await Promise.all([ask(""), loadCollections()]);
   } catch (error) {
-    say(error.message + " This page tries again.", true);
+    if (!(error instanceof Refusal)) throw error;
+    if (error.code === "token") return sayError(state.page, error);
+    say(state.page, error.message + " This page tries again.", true);
     setTimeout(start, 2000);
     return;
   }
@@ -101,8 +102,10 @@ async function start() {
     document.querySelector("label[for=file]").hidden = true;
     $("file-hint").textContent = "This coordinator has no model, so it cannot code pictures; records can still be searched for.";
   }
+  isStarted = true;
   listen();
   show();
 }
 
+whenTokenIsGiven(() => { if (isStarted) show(); else start(); });
 start();

@@ -1,7 +1,7 @@
 // What all pages are made of: the API, words, and pieces of the document.
 // Names and all other text of records go into the page as text, never as markup.
 
-import { fetchWithToken, showPicture } from "./token.js";
+import { TokenNeeded, fetchWithToken, showPicture } from "./token.js";
 
 export const api = "/api/v1";
 export const $ = (id) => document.getElementById(id);
@@ -20,12 +20,15 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-/** Says something on the page that is shown; screen readers hear it. */
-export function say(text, isError = false) {
-  const place = $(state.page + "-message");
+/** Says something on a page, whether it is shown or not; screen readers hear it if it is. */
+export function say(page, text, isError = false) {
+  const place = $(page + "-message");
   if (place.textContent !== text) place.textContent = text;
   place.classList.toggle("error", isError);
 }
+
+/** Says why something did not work. That a token is needed is said over all pages, with a way to give it. */
+export const sayError = (page, error) => say(page, error.code === "token" ? "" : error.message, true);
 
 /** Why the coordinator did not do what it was asked. */
 export class Refusal extends Error {
@@ -39,7 +42,10 @@ export async function ask(path, options = {}) {
   let answer;
   try {
     answer = await fetchWithToken(api + path, options);
-  } catch {
+  } catch (error) {
+    if (error instanceof TokenNeeded) throw new Refusal("A token is needed.", "token");
+    if (options.signal) options.signal.throwIfAborted();
+    if (options.body instanceof Blob && !await isReadable(options.body)) throw new Refusal("It cannot be read. Of a folder, choose the pictures in it.", "unreadable");
     throw new Refusal("The coordinator does not answer. Is it running?", "disconnected");
   }
   const body = await answer.json().catch(() => null);
@@ -49,12 +55,66 @@ export async function ask(path, options = {}) {
   throw new Refusal(sentence(error.message) + (error.hint ? " " + sentence(error.hint) : ""), error.code);
 }
 
+/** Whether a file is one, and is still there: folders can be dropped too. */
+const isReadable = (file) => file.slice(0, 1).arrayBuffer().then(() => true, () => false);
+
+const allQuestions = [];
+
+/** Ends what is being asked on all pages: nothing of it is shown or said. */
+export const endQuestions = () => allQuestions.forEach((each) => each.end());
+
+/**
+ * What a page asks, one question at a time: a new one ends the one before, whose answers then never arrive.
+ * So the work of a question may change the page after each of its answers without looking whether it may.
+ */
+export class Questions {
+  #page;
+  #last = null;
+
+  constructor(page) {
+    this.#page = page;
+    allQuestions.push(this);
+  }
+
+  end() {
+    if (this.#last) this.#last.abort();
+    this.#last = null;
+  }
+
+  /**
+   * Does the work of a new question. If it fails, that is said after `fail` was called. Gives whether the
+   * question was still the last at its end.
+   */
+  async pose(work, fail = () => {}) {
+    this.end();
+    const mine = new AbortController();
+    this.#last = mine;
+    const question = {
+      say: (text, isError) => { if (mine === this.#last) say(this.#page, text, isError); },
+      ask: async (path, options = {}) => {
+        const answer = await ask(path, { ...options, signal: mine.signal });
+        mine.signal.throwIfAborted();
+        return answer;
+      },
+    };
+    try {
+      await work(question);
+    } catch (error) {
+      if (mine !== this.#last) return false;
+      fail(error);
+      sayError(this.#page, error);
+      if (!(error instanceof Refusal)) throw error;
+    }
+    return mine === this.#last;
+  }
+}
+
 function sentence(text) {
   return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 }
 
-export const send = (path, value, method = "POST") =>
-  ask(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(value) });
+/** The options of a request that sends a value. */
+export const sent = (value) => ({ method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(value) });
 
 export const plain = (count) => Number(count).toLocaleString("en");
 export const counted = (count, noun) => plain(count) + " " + noun + (count === 1 ? "" : "s");
@@ -75,13 +135,14 @@ export function duration(seconds) {
 }
 
 export const current = () => state.collections.find((each) => each.name === $("collections").value);
-export const place = (collection = current()) => "/collections/" + encodeURIComponent(collection.name);
+export const place = (collection) => "/collections/" + encodeURIComponent(collection.name);
 
 /** Asks which collections there are, and keeps the choice. */
-export async function loadCollections(wanted = $("collections").value) {
-  state.collections = await ask("/collections");
+export async function loadCollections(asking = ask, wanted = null) {
+  state.collections = await asking("/collections");
+  const chosen = wanted === null ? $("collections").value : wanted;
   $("collections").replaceChildren(...state.collections.map((each) => element("option", { value: each.name }, short(each.name, 60))));
-  if (state.collections.some((each) => each.name === wanted)) $("collections").value = wanted;
+  if (state.collections.some((each) => each.name === chosen)) $("collections").value = chosen;
   document.querySelector(".pick").hidden = state.page === "cluster" || state.collections.length === 0;
 }
 
