@@ -9,7 +9,6 @@ final class Outbox: Sendable {
     var buffers: [ByteBuffer] = []
     /// Requests whose answers are among ``buffers``.
     var answered: [UInt64] = []
-    var byteCount = 0
     var isScheduled = false
     var isClosed = false
   }
@@ -29,7 +28,6 @@ final class Outbox: Sendable {
     let isFirst = state.withLock { state in
       if state.isClosed { return false }
       state.buffers.append(buffer)
-      state.byteCount += buffer.readableBytes
       if let requestID { state.answered.append(requestID) }
       if state.isScheduled { return false }
       state.isScheduled = true
@@ -44,7 +42,6 @@ final class Outbox: Sendable {
       defer {
         state.buffers = []
         state.answered = []
-        state.byteCount = 0
         state.isScheduled = false
       }
       return (state.buffers, state.answered)
@@ -61,7 +58,6 @@ final class Outbox: Sendable {
     state.withLock { state in
       state.isClosed = true
       state.buffers = []
-      state.byteCount = 0
     }
   }
 }

@@ -3,7 +3,7 @@ import Synchronization
 import ThumbprintWire
 
 /// A request of a peer, to be answered once, by any thread. One that is let go unanswered is
-/// answered with an internal error.
+/// answered with an internal error; as cancelled if nobody waits for it any more.
 public final class ServerRequest: Sendable {
   public let frame: Frame
   /// Who asks.
@@ -25,7 +25,9 @@ public final class ServerRequest: Sendable {
 
   /// - Parameters:
   ///   - finish: Takes the answer.
-  ///   - onAnswer: Called after that, with the error if it is one. Must not keep the request.
+  ///   - onAnswer: Called after that, with the error if it is one; not for a request that was taken
+  ///     back and ends as `cancelled`, which is neither a success nor a failure. Must not keep the
+  ///     request.
   init(
     frame: Frame, peer: Peer, traceSeed: UInt64,
     finish: @escaping @Sendable (ByteBuffer) -> Void,
@@ -43,7 +45,10 @@ public final class ServerRequest: Sendable {
   }
 
   deinit {
-    fail(ServiceError(.internalError, "the request was forgotten"))
+    fail(
+      isCancelled
+        ? ServiceError(.cancelled, "the request was taken back")
+        : ServiceError(.internalError, "the request was forgotten"))
   }
 
   /// A number that no other request has, as good as surely: the finaliser of SplitMix64.
@@ -95,10 +100,10 @@ public final class ServerRequest: Sendable {
   }
 
   private func answer(_ answer: Frame, _ error: ServiceError?) {
-    let isFirst = state.withLock { state in
+    let (isFirst, isCancelled) = state.withLock { state in
       state.onCancel = nil
       defer { state.isAnswered = true }
-      return !state.isAnswered
+      return (!state.isAnswered, state.isCancelled)
     }
     guard isFirst else { return }
     var answer = answer
@@ -112,6 +117,7 @@ public final class ServerRequest: Sendable {
       error = tooLarge
     }
     finish(answer.buffer())
+    if isCancelled, error?.code == .cancelled { return }
     onAnswer(self, error)
   }
 
