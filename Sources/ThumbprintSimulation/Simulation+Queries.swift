@@ -199,7 +199,7 @@ extension Simulation {
       if isAnswerable {
         checker.fail("a query failed with a replica of each shard there: \(failure)")
       }
-    case .unknownCollection, .tooManyQueries: break
+    case .unknownCollection, .tooManyQueries, .tooManyMatches: break
     }
     guard clients[open.client].waiting?.number == open.number else { return }
     next(clients[open.client])

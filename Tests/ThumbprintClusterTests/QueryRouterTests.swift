@@ -6,7 +6,7 @@ import ThumbprintCodes
   typealias Router = QueryRouterStateMachine<Int, String>
 
   /// What a router was told to do, by worker.
-  private struct Sent {
+  struct Sent {
     var searches: [(attempt: AttemptID, worker: WorkerName, shards: [ShardKey])] = []
     var fetches: [(attempt: AttemptID, worker: WorkerName, items: [ShardKey: [ItemID]])] = []
     var answers: [RoutedAnswer<Int, String>] = []
@@ -26,16 +26,16 @@ import ThumbprintCodes
     }
   }
 
-  private static let shardCount = 8
+  static let shardCount = 8
 
-  private static func router() throws -> Router {
+  static func router() throws -> Router {
     var router = Router()
     _ = router.mapChanged(
       try Maps.map(workerCount: 3, shardCount: shardCount, replicas: 2), now: Maps.moment(0))
     return router
   }
 
-  private static func query(
+  static func query(
     partial: Bool = false, contents: Bool = false, count: Int = 1
   ) -> RoutedQuery {
     RoutedQuery(
@@ -44,16 +44,16 @@ import ThumbprintCodes
   }
 
   /// Records 0 ..< 100 at distances that are equal for several: what all shards hold.
-  private static let records = (0..<100).map {
+  static let records = (0..<100).map {
     RoutedMatch(distance: $0 % 7, id: ItemID(UInt64($0)))
   }.sorted()
 
-  private static func reply(_ shards: [ShardKey]) -> SearchReply<Int> {
+  static func reply(_ shards: [ShardKey], countMax: Int = 5) -> SearchReply<Int> {
     let numbers = Set(shards.map(\.number))
     let matches = records.filter {
       numbers.contains(ShardHash.shard(of: $0.id, count: shardCount))
     }
-    return SearchReply(matches: [Array(matches.prefix(5))], searched: shards, certificate: 1)
+    return SearchReply(matches: [Array(matches.prefix(countMax))], searched: shards, certificate: 1)
   }
 
   @Test func eachShardIsAskedOnceAndTheAnswerIsThatOfAll() throws {
@@ -68,7 +68,9 @@ import ThumbprintCodes
       answers += Sent(actions).answers
     }
     let answer = try #require(answers.first)
-    #expect(answers.count == 1 && answer.isComplete && answer.certificates == [1, 1, 1])
+    #expect(
+      answers.count == 1 && answer.isComplete && answer.proofs.map(\.certificate) == [1, 1, 1])
+    #expect(answer.proofs.allSatisfy(\.isWhole) && answer.cuts == [Self.records[4].distance])
     #expect(answer.matches == [Array(Self.records.prefix(5))])
     #expect(answer.shards.allSatisfy { $0.attemptCount == 1 && !$0.isHedged })
   }

@@ -1,12 +1,7 @@
 import Testing
 import ThumbprintCluster
-import ThumbprintCodes
 
 @Suite struct SearchStagesTests {
-  private func matches(_ distances: [Int]) -> [RoutedMatch] {
-    distances.enumerated().map { RoutedMatch(distance: $1, id: ItemID(UInt64($0))) }
-  }
-
   /// The macro cannot call what mutates.
   private func check(
     _ goesOn: Bool, _ expected: Bool, _ location: SourceLocation = #_sourceLocation
@@ -18,26 +13,35 @@ import ThumbprintCodes
     var stages = SearchStages(nearest: 2, bounds: [4096, 4096, 300], isSpread: true)
     #expect(stages.stage == .probe)
     // Less than asked for is no bound, and what the asker said holds.
-    check(stages.ended([matches([7, 9]), matches([3]), matches([400, 500])]), true)
+    check(stages.ended([9, nil, 500]), true)
     #expect(stages.stage == .bounded)
     #expect(stages.bounds == [9, 4096, 300])
-    check(stages.ended([matches([7, 9]), matches([3]), matches([])]), false)
+    check(stages.ended([9, nil, nil]), false)
   }
 
   @Test func aProbeThatFindsNothingLeavesTheQueryAsItWas() {
     var stages = SearchStages(nearest: 1, bounds: [4096], isSpread: true)
-    check(stages.ended([[]]), true)
+    check(stages.ended([nil]), true)
     #expect(stages.stage == .whole && stages.bounds == [4096])
-    check(stages.ended([[]]), false)
+    check(stages.ended([nil]), false)
   }
 
   @Test func aBoundWhoseMatchIsGoneIsGivenUp() {
     var stages = SearchStages(nearest: 2, bounds: [4096], isSpread: true)
-    check(stages.ended([matches([7, 9])]), true)
+    check(stages.ended([9]), true)
     // The record at 9 was deleted: the next one may be farther than the bound.
-    check(stages.ended([matches([7])]), true)
+    check(stages.ended([nil]), true)
     #expect(stages.stage == .whole && stages.bounds == [4096])
-    check(stages.ended([matches([7])]), false)
+    check(stages.ended([nil]), false)
+  }
+
+  /// The story: an answer that lacked a shard at the deadline was begun anew, and so lacked all.
+  @Test func nothingIsBegunForWhomNobodyWaits() {
+    var stages = SearchStages(nearest: 2, bounds: [4096], isSpread: true)
+    check(stages.ended([9]), true)
+    let goesOn = stages.ended([nil], hasTime: false)
+    check(goesOn, false)
+    #expect(stages.stage == .bounded && stages.bounds == [9])
   }
 
   @Test func aFailedProbeIsNoFailedSearch() {

@@ -59,19 +59,42 @@ extension QueryRouterStateMachine {
   }
 
   private func answer(_ query: OpenQuery) -> RoutedAnswer<Certificate, Content> {
+    // What was found there cannot be shown: without a word it would seem not to be there.
+    let lost = query.fetching.filter { $0.value.answer == nil }
     let statuses = query.shards.sorted { $0.key < $1.key }.map { key, shard in
       ShardStatus(
-        shard: key,
-        state: shard.answer.map { .answered(by: $0.worker) } ?? .missing(shard.refusal),
+        shard: key, state: Self.state(shard, lost[key]),
         duration: shard.answer?.duration ?? .zero, attemptCount: shard.attemptCount,
         isHedged: shard.isHedged)
     }
-    let isComplete =
-      query.shards.values.allSatisfy { $0.answer != nil }
-      && query.fetching.values.allSatisfy { $0.answer != nil }
+    let lostNumbers = Set(lost.keys.map(\.number))
+    var matches = query.matches
+    if !lostNumbers.isEmpty {
+      for index in matches.indices {
+        matches[index].removeAll {
+          lostNumbers.contains(ShardHash.shard(of: $0.id, count: query.shards.count))
+        }
+      }
+    }
     return RoutedAnswer(
-      matches: query.matches, shards: statuses, certificates: query.certificates,
-      contents: query.contents, isComplete: isComplete)
+      matches: matches,
+      cuts: query.matches.map {
+        $0.count >= query.query.matchCountMax ? $0.last?.distance : nil
+      },
+      shards: statuses,
+      proofs: query.certificates.map { certificate, shards in
+        RoutedProof(
+          certificate: certificate, isWhole: shards.allSatisfy { lost[$0] == nil })
+      },
+      contents: query.contents,
+      isComplete: lost.isEmpty && query.shards.values.allSatisfy { $0.answer != nil })
+  }
+
+  private static func state(
+    _ shard: ShardProgress, _ lost: ShardProgress?
+  ) -> ShardStatus.State {
+    if let lost { return .missing(lost.refusal) }
+    return shard.answer.map { .answered(by: $0.worker) } ?? .missing(shard.refusal)
   }
 
   /// The least `countMax` of two lists in order, without doubles.

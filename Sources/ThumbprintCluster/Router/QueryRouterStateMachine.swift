@@ -5,8 +5,8 @@ import ThumbprintCodes
 /// Shards that the same worker searches go in one request. A replica that fails is replaced by
 /// another; one that is late (past the 95th percentile of what requests took) is joined by
 /// another, for at most ``RouterSettings/hedgeRatio`` of the requests. The answer is in the order
-/// (distance, id) and the same for any number of shards and replicas. A shard without an answer
-/// makes the query fail, unless the query allows a part.
+/// (distance, id) and the same for any number of shards and replicas. A shard without an answer,
+/// or without the contents of its winners, makes the query fail, unless the query allows a part.
 ///
 /// - Note: `Certificate` and `Content` are what the shell makes of proofs and records; the router
 ///   passes them through. One machine serves all queries; its shell serialises the calls.
@@ -59,7 +59,7 @@ public struct QueryRouterStateMachine<Certificate: Sendable, Content: Sendable>:
     var query: RoutedQuery
     var shards: [ShardKey: ShardProgress]
     var matches: [[RoutedMatch]]
-    var certificates: [Certificate] = []
+    var certificates: [(certificate: Certificate, shards: [ShardKey])] = []
     /// What is fetched from which shard, once the winners are known.
     var wanted: [ShardKey: [ItemID]]?
     var fetching: [ShardKey: ShardProgress] = [:]
@@ -174,7 +174,9 @@ public struct QueryRouterStateMachine<Certificate: Sendable, Content: Sendable>:
         query.matches[index] = Self.merge(
           query.matches[index], new, countMax: query.query.matchCountMax)
       }
-      if let certificate = reply.certificate { query.certificates.append(certificate) }
+      if let certificate = reply.certificate {
+        query.certificates.append((certificate, reply.searched))
+      }
       for key in accepted {
         let duration = query.shards[key]!.began.duration(to: now)
         query.shards[key]?.answer = (attempt.worker, duration)
@@ -184,6 +186,11 @@ public struct QueryRouterStateMachine<Certificate: Sendable, Content: Sendable>:
     for key in attempt.shards { query.shards[key]?.open.remove(id) }
     for (key, refusal) in reply.refused { query.shards[key]?.refusal = refusal }
     queries[attempt.query] = query
+    // Said as soon as it is known: replies to come make no match go away.
+    let matchCount = query.matches.reduce(0) { $0 + $1.count }
+    if matchCount > query.query.answerMatchCountMax {
+      return close(attempt.query, now: now) + [.fail(attempt.query, .tooManyMatches(matchCount))]
+    }
     let rest = attempt.shards.filter { query.shards[$0]?.isSettled == false }
     return retry(attempt.query, rest, now: now) + completeIfDone(attempt.query, now: now)
   }
@@ -211,7 +218,9 @@ public struct QueryRouterStateMachine<Certificate: Sendable, Content: Sendable>:
     query.contents.merge(found) { old, _ in old }
     for key in attempt.shards {
       query.fetching[key]?.open.remove(id)
-      if refused[key] == nil, let began = query.fetching[key]?.began {
+      if let refusal = refused[key] {
+        query.fetching[key]?.refusal = refusal
+      } else if let began = query.fetching[key]?.began {
         query.fetching[key]?.answer = (attempt.worker, began.duration(to: now))
       }
     }

@@ -32,8 +32,10 @@ public struct RoutedQuery: Hashable, Sendable {
   public var collection: CollectionID
   /// Queries in the batch, 1 or more.
   public var queryCount: Int
-  /// The most matches kept for each query.
+  /// The most matches kept for each query, the nearest; `Int.max` for all.
   public var matchCountMax: Int
+  /// The most matches that all queries may have together; with more there is no answer.
+  public var answerMatchCountMax: Int
   public var deadline: MonotonicInstant
   /// Whether an answer without some shards is better than none; it names them.
   public var allowsPartial: Bool
@@ -41,12 +43,14 @@ public struct RoutedQuery: Hashable, Sendable {
   public var wantsContents: Bool
 
   public init(
-    collection: CollectionID, queryCount: Int = 1, matchCountMax: Int, deadline: MonotonicInstant,
-    allowsPartial: Bool = false, wantsContents: Bool = false
+    collection: CollectionID, queryCount: Int = 1, matchCountMax: Int,
+    answerMatchCountMax: Int = .max, deadline: MonotonicInstant, allowsPartial: Bool = false,
+    wantsContents: Bool = false
   ) {
     self.collection = collection
     self.queryCount = queryCount
     self.matchCountMax = matchCountMax
+    self.answerMatchCountMax = answerMatchCountMax
     self.deadline = deadline
     self.allowsPartial = allowsPartial
     self.wantsContents = wantsContents
@@ -92,17 +96,32 @@ public struct ShardStatus: Hashable, Sendable {
   public var isHedged: Bool
 }
 
+/// What a reply that was used proves.
+public struct RoutedProof<Certificate: Sendable>: Sendable {
+  /// A reply of which only some shards were used speaks for more.
+  public var certificate: Certificate
+  /// Whether every shard that it speaks for is in the answer: contents that could not be fetched
+  /// take their shard out of it.
+  public var isWhole: Bool
+}
+
 /// The merged answer to a query or a batch.
+///
+/// A shard is in it with all of its matches, or with none and is named as missing: because it could
+/// not be searched, or because the contents of its winners were wanted and could not be fetched.
 public struct RoutedAnswer<Certificate: Sendable, Content: Sendable>: Sendable {
   /// For each query its matches, nearest first.
   public var matches: [[RoutedMatch]]
+  /// For each query the distance beyond which matches were left out, because there were
+  /// ``RoutedQuery/matchCountMax`` nearer ones, those of missing shards among them; `nil` if none
+  /// had to be.
+  public var cuts: [Int?]
   /// In the order of their numbers.
   public var shards: [ShardStatus]
-  /// Of each reply that was used. A reply of which only some shards were used speaks for more.
-  public var certificates: [Certificate]
+  public var proofs: [RoutedProof<Certificate>]
   /// Of the winners that were found; one may have been deleted since.
   public var contents: [ItemID: Content]
-  /// Whether every shard is in it, and the contents of every winner were asked for successfully.
+  /// Whether every shard is in it.
   public var isComplete: Bool
 }
 
@@ -114,6 +133,8 @@ public enum RouterFailure: Error, Hashable, Sendable {
   /// The deadline passed while these shards had not answered.
   case deadlineExceeded([ShardKey])
   case tooManyQueries
+  /// There are so many matches or more, and ``RoutedQuery/answerMatchCountMax`` is less.
+  case tooManyMatches(Int)
 }
 
 /// What the shell of the router must do.

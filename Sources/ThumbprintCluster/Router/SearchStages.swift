@@ -19,7 +19,6 @@ public struct SearchStages: Hashable, Sendable {
   public private(set) var stage: Stage
   /// For each query the greatest distance that the search of now has to find.
   public private(set) var bounds: [Int]
-  private let k: Int
   private let asked: [Int]
 
   /// - Parameters:
@@ -27,31 +26,32 @@ public struct SearchStages: Hashable, Sendable {
   ///   - bounds: For each query the greatest distance that the asker cares for.
   ///   - isSpread: Whether several workers answer.
   public init(nearest k: Int?, bounds: [Int], isSpread: Bool) {
-    self.k = k ?? .max
     asked = bounds
     self.bounds = bounds
     stage = isSpread && k != nil ? .probe : .whole
   }
 
-  /// The stage ended with these matches, in order. Returns whether another follows; if not, they
-  /// are the answer.
-  public mutating func ended(_ matches: [[RoutedMatch]]) -> Bool {
-    precondition(matches.count == asked.count, "\(matches.count) answers to \(asked.count)")
+  /// The stage ended. Returns whether another follows; if not, what it found is the answer.
+  ///
+  /// - Parameters:
+  ///   - cuts: For each query the distance of its k-th match; `nil` if there are fewer.
+  ///   - hasTime: Whether the asker waits for another.
+  public mutating func ended(_ cuts: [Int?], hasTime: Bool = true) -> Bool {
+    precondition(cuts.count == asked.count, "\(cuts.count) answers to \(asked.count)")
     switch stage {
     case .whole: return false
     case .probe:
-      for (index, found) in matches.enumerated() where found.count >= k {
-        bounds[index] = min(asked[index], found[k - 1].distance)
+      for (index, cut) in cuts.enumerated() {
+        if let cut { bounds[index] = min(asked[index], cut) }
       }
       stage = bounds == asked ? .whole : .bounded
       return true
     case .bounded:
       // What bounded a search may be deleted by now: then what it kept out may be an answer.
-      let isShort = matches.indices.contains {
-        matches[$0].count < k && bounds[$0] < asked[$0]
-      }
-      if isShort { restart() }
-      return isShort
+      let isShort = cuts.indices.contains { cuts[$0] == nil && bounds[$0] < asked[$0] }
+      guard isShort, hasTime else { return false }
+      restart()
+      return true
     }
   }
 

@@ -15,6 +15,11 @@ public struct CoordinatorSettings: Sendable {
   public var writeByteCountMax = 1 << 30
   /// How long to wait before a write, or a fetch, is tried again.
   public var retryPause: Duration = .milliseconds(20)
+  /// How long a worker may take for a fetch of a client before another replica is asked too.
+  public var fetchPatience: Duration = .seconds(2)
+  /// How long before its sender stops waiting a search is answered without the shards that are
+  /// late, if that is allowed; a tenth of the time that it has if that is less.
+  public var partialMargin: Duration = .milliseconds(250)
   /// Matches of a query up to which image codes, names and tags are asked for with the search;
   /// above, those of the winners alone are fetched afterwards.
   public var eagerMatchCountMax = 64

@@ -21,6 +21,8 @@ enum SearchRouting {
   struct OpenSearch {
     var search: SearchRequest
     var request: ServerRequest
+    /// When it is answered at the latest, whatever its stages have taken.
+    var deadline: MonotonicInstant
     var shardCount: Int
     /// What came with the matches, if it was asked for with them.
     var contents: [ItemID: Content] = [:]
@@ -30,6 +32,17 @@ enum SearchRouting {
     var stages: SearchStages
     /// For each query what its probes took; empty if nobody asked.
     var probes: Proofs = []
+  }
+
+  /// Contents that one worker is asked for, as many at once as a fetch may name.
+  struct ContentFetch {
+    var attempt: AttemptID
+    var query: QueryID
+    var worker: WorkerAddress
+    /// Those that were not asked for yet.
+    var ids: ArraySlice<ItemID>
+    var found: [ItemID: Content] = [:]
+    var byteCount = 0
   }
 }
 
@@ -50,8 +63,9 @@ extension CoordinatorCore {
       isSpread: isSpread(search.collection, shardCount: entry.shardCount))
     begin(
       SearchRouting.OpenSearch(
-        search: search, request: request, shardCount: entry.shardCount, isEager: isEager,
-        stages: stages))
+        search: search, request: request,
+        deadline: deadline(of: request, isPartial: search.wants.contains(.partial)),
+        shardCount: entry.shardCount, isEager: isEager, stages: stages))
   }
 
   /// Has the router do what comes next for a search.
@@ -68,11 +82,12 @@ extension CoordinatorCore {
     let countMax =
       switch search.extent {
       case .nearest(let k): k
-      case .within: WireLimits.matchCountMax
+      case .within: Int.max
       }
     var query = RoutedQuery(
       collection: search.collection, queryCount: search.queryCount, matchCountMax: countMax,
-      deadline: deadline(of: open.request), allowsPartial: search.wants.contains(.partial),
+      answerMatchCountMax: ThumbprintWire.SearchReply.matchCountMax(with: search.wants.parts),
+      deadline: open.deadline, allowsPartial: search.wants.contains(.partial),
       wantsContents: !search.wants.parts.isEmpty && !open.isEager)
     if open.stages.stage == .probe {
       // A bound is worth no more than it saves: without some shards it is only less tight.
@@ -86,6 +101,15 @@ extension CoordinatorCore {
   /// When the sender of a request stops waiting, or this coordinator does.
   func deadline(of request: ServerRequest) -> MonotonicInstant {
     request.deadline?.monotonic ?? MonotonicInstant.now.advanced(by: settings.deadline)
+  }
+
+  /// The same for a search. One that may be answered in part ends a little earlier: its sender has
+  /// to be waiting still when it is found out that something is late.
+  private func deadline(of request: ServerRequest, isPartial: Bool) -> MonotonicInstant {
+    let deadline = deadline(of: request)
+    guard isPartial else { return deadline }
+    let left = MonotonicInstant.now.duration(to: deadline)
+    return deadline.advanced(by: .zero - min(settings.partialMargin, max(.zero, left / 10)))
   }
 
   func collection(_ id: CollectionID) throws(ServiceError) -> CollectionEntry {
@@ -114,21 +138,26 @@ extension CoordinatorCore {
       fetch(attempt, query, on: worker, items: items)
     case .cancel(let attempt, on: _): attempts.removeValue(forKey: attempt)?.cancel()
     case .answer(let query, let answer):
-      if let open = searches.removeValue(forKey: query) {
-        if let next = open.next(after: answer) { return begin(next) }
-        open.request.answer(reply(to: open, answer))
-        let isPartial = answer.shards.contains {
-          if case .missing = $0.state { true } else { false }
-        }
-        ended(open, isPartial ? .partial : .complete)
+      guard let open = searches.removeValue(forKey: query) else { return }
+      if let next = open.next(after: answer) { return begin(next) }
+      do throws(ServiceError) {
+        open.request.answer(try reply(to: open, answer))
+        ended(open, answer.isComplete ? .complete : .partial)
+      } catch {
+        fail(open, error)
       }
     case .fail(let query, let failure):
-      if var open = searches.removeValue(forKey: query) {
-        if open.stages.failed() { return begin(open) }
-        open.request.fail(error(failure, open))
-        ended(open, .failed)
-      }
+      guard var open = searches.removeValue(forKey: query) else { return }
+      // What follows a probe finds no fewer matches.
+      let isFinal = if case .tooManyMatches = failure { true } else { false }
+      if !isFinal, open.stages.failed() { return begin(open) }
+      fail(open, error(failure, open))
     }
+  }
+
+  private func fail(_ open: SearchRouting.OpenSearch, _ error: ServiceError) {
+    open.request.fail(error)
+    ended(open, .failed)
   }
 
   private func ended(_ open: SearchRouting.OpenSearch, _ outcome: CoordinatorMetrics.QueryOutcome) {
@@ -145,33 +174,36 @@ extension CoordinatorCore {
     }
     var search = open.search
     search.shards = shards.map(\.number)
-    search.missProbability *= Double(shards.count) / Double(max(1, open.shardCount))
+    // A share of the least chance that there is would be none, which no search may be asked for.
+    search.missProbability = max(
+      .leastNonzeroMagnitude,
+      search.missProbability * Double(shards.count) / Double(max(1, open.shardCount)))
     search.wants.remove(.partial)
     search.isProbe = open.stages.stage == .probe
     if open.stages.stage == .bounded { search.bounds = open.stages.bounds.map(UInt16.init) }
     if !open.isEager || search.isProbe { search.wants.subtract([.images, .names, .tags]) }
-    let queryCount = search.queryCount
+    let (queryCount, parts) = (search.queryCount, search.wants.parts)
     let received = receiver {
       (core: CoordinatorCore, result: Result<ThumbprintWire.SearchReply, ServiceError>) in
       guard core.attempts.removeValue(forKey: attempt) != nil else { return }
       switch result {
-      case .success(let reply) where reply.answers.count == queryCount:
+      case .success(let reply) where reply.answers.count == queryCount && reply.rows.has(parts):
         core.received(reply, attempt, query, shards)
       case .failure(let error) where error.code == .tooLarge: core.refused(query, error)
       case .success, .failure: core.failed(attempt)
       }
     }
-    start(attempt, search, for: open.request, to: address, received)
+    start(attempt, search, for: open, to: address, received)
   }
 
   private func start<Request: WireRequest>(
-    _ attempt: AttemptID, _ message: Request, for request: ServerRequest,
+    _ attempt: AttemptID, _ message: Request, for open: SearchRouting.OpenSearch,
     to address: WorkerAddress,
     _ received: @escaping @Sendable (Result<Request.Reply, ServiceError>) -> Void
   ) {
-    let left = max(.milliseconds(1), MonotonicInstant.now.duration(to: deadline(of: request)))
+    let left = max(.milliseconds(1), MonotonicInstant.now.duration(to: open.deadline))
     let outgoing = OutgoingRequest(
-      message, traceID: request.traceID, timeout: left.timeAmount, completion: received)
+      message, traceID: open.request.traceID, timeout: left.timeAmount, completion: received)
     attempts[attempt] = outgoing
     network.start(outgoing, to: address)
   }
@@ -184,8 +216,7 @@ extension CoordinatorCore {
   /// Ends a query that every replica would refuse, with what one said.
   private func refused(_ query: QueryID, _ error: ServiceError) {
     guard let open = searches.removeValue(forKey: query) else { return }
-    open.request.fail(error)
-    ended(open, .failed)
+    fail(open, error)
     onLoop { $0.route { $0.queryCancelled(query, now: $1) } }()
   }
 
@@ -205,7 +236,10 @@ extension CoordinatorCore {
         searches[query]?.statuses[status.shard] = status
       }
     }
-    if searches[query]?.isEager == true, !reply.rows.parts.isEmpty {
+    // Where no row has a name, names that were asked for have no column.
+    if let open = searches[query], open.isEager, open.stages.stage != .probe,
+      !open.search.wants.parts.isEmpty
+    {
       for row in 0..<reply.rows.rowCount {
         searches[query]?.contents[reply.rows.id(row)] = .init(rows: reply.rows, row: row)
       }
@@ -225,27 +259,43 @@ extension CoordinatorCore {
   private func fetch(
     _ attempt: AttemptID, _ query: QueryID, on worker: WorkerName, items: [ShardKey: [ItemID]]
   ) {
-    guard let open = searches[query], let address = address(of: worker) else {
-      return failed(attempt)
-    }
+    guard let address = address(of: worker) else { return failed(attempt) }
     let ids = items.values.flatMap { $0 }.sorted()
+    fetch(
+      SearchRouting.ContentFetch(attempt: attempt, query: query, worker: address, ids: ids[...]))
+  }
+
+  /// Asks for as many of the contents as one message may name; the next ones follow its answer.
+  private func fetch(_ contents: SearchRouting.ContentFetch) {
+    let (attempt, query) = (contents.attempt, contents.query)
+    guard let open = searches[query] else { return failed(attempt) }
+    let parts = open.search.wants.parts
     let message = FetchRequest(
-      collection: open.search.collection, ids: ids, parts: open.search.wants.parts)
+      collection: open.search.collection, ids: Array(contents.ids.prefix(WireLimits.idCountMax)),
+      parts: parts)
     let received = receiver { (core: CoordinatorCore, result: Result<FetchReply, ServiceError>) in
       guard core.attempts.removeValue(forKey: attempt) != nil else { return }
-      let reply: FetchReply
       switch result {
-      case .success(let value): reply = value
-      case .failure(let error) where error.code == .tooLarge: return core.refused(query, error)
-      case .failure: return core.failed(attempt)
+      case .success(let reply) where reply.rows.has(parts):
+        var contents = contents
+        contents.add(reply.rows)
+        core.fetched(contents)
+      case .failure(let error) where error.code == .tooLarge: core.refused(query, error)
+      case .success, .failure: core.failed(attempt)
       }
-      var found: [ItemID: SearchRouting.Content] = [:]
-      for row in 0..<reply.rows.rowCount {
-        found[reply.rows.id(row)] = .init(rows: reply.rows, row: row)
-      }
-      core.route { $0.fetchReplied(attempt, found: found, refused: [:], now: $1) }
     }
-    start(attempt, message, for: open.request, to: address, received)
+    start(attempt, message, for: open, to: contents.worker, received)
+  }
+
+  private func fetched(_ contents: SearchRouting.ContentFetch) {
+    // All of it is for one answer.
+    guard contents.byteCount <= WireLimits.payloadByteCountMax else {
+      return refused(
+        contents.query,
+        .tooLarge("bytes", orMore: contents.byteCount, most: WireLimits.payloadByteCountMax))
+    }
+    guard contents.ids.isEmpty else { return fetch(contents) }
+    route { $0.fetchReplied(contents.attempt, found: contents.found, refused: [:], now: $1) }
   }
 
   // MARK: Answers
@@ -266,13 +316,17 @@ extension CoordinatorCore {
     case .deadlineExceeded(let shards):
       ServiceError(.deadlineExceeded, "no answer in time of shard \(list(shards)) of '\(name)'")
     case .tooManyQueries: ServiceError(.busy, "too many queries are open")
+    case .tooManyMatches(let count):
+      .tooLarge(
+        "matches", orMore: count,
+        most: ThumbprintWire.SearchReply.matchCountMax(with: open.search.wants.parts))
     }
   }
 
   private func reply(
     to open: SearchRouting.OpenSearch,
     _ answer: RoutedAnswer<SearchRouting.Proofs, SearchRouting.Content>
-  ) -> ThumbprintWire.SearchReply {
+  ) throws(ServiceError) -> ThumbprintWire.SearchReply {
     let parts = open.search.wants.parts
     let contents = open.isEager ? open.contents : answer.contents
     var rows = RowColumnsBuilder(
@@ -290,6 +344,7 @@ extension CoordinatorCore {
           // It was deleted since it was found.
           continue
         }
+        try rows.checkSize()
         distances.append(UInt16(match.distance))
       }
       let proof = open.search.wants.contains(.certificate) ? open.proof(of: index, answer) : nil
@@ -307,6 +362,15 @@ extension CoordinatorCore {
   }
 }
 
+extension SearchRouting.ContentFetch {
+  /// Takes the answer for the first of the ids.
+  mutating func add(_ rows: RowColumns) {
+    ids = ids.dropFirst(WireLimits.idCountMax)
+    byteCount += rows.byteCount
+    for row in 0..<rows.rowCount { found[rows.id(row)] = .init(rows: rows, row: row) }
+  }
+}
+
 extension SearchRouting.OpenSearch {
   /// What is left to do after an answer of the router; `nil` if it is the answer.
   func next(
@@ -314,12 +378,14 @@ extension SearchRouting.OpenSearch {
   ) -> SearchRouting.OpenSearch? {
     var next = self
     let wasProbe = stages.stage == .probe
-    guard next.stages.ended(answer.matches) else { return nil }
+    guard next.stages.ended(answer.cuts, hasTime: MonotonicInstant.now < deadline) else {
+      return nil
+    }
     next.contents = [:]
     next.statuses = [:]
-    if wasProbe, let first = answer.certificates.first {
-      next.probes = answer.certificates.dropFirst().reduce(into: first) { sum, proofs in
-        for index in sum.indices { sum[index].merge(proofs[index]) }
+    if wasProbe, let first = answer.proofs.first?.certificate {
+      next.probes = answer.proofs.dropFirst().reduce(into: first) { sum, proof in
+        for index in sum.indices { sum[index].merge(proof.certificate[index]) }
       }
     }
     return next
@@ -329,14 +395,15 @@ extension SearchRouting.OpenSearch {
   func proof(
     of index: Int, _ answer: RoutedAnswer<SearchRouting.Proofs, SearchRouting.Content>
   ) -> WireCertificate {
-    var proof = answer.certificates.reduce(into: WireCertificate()) { $0.merge($1[index]) }
+    var proof = answer.proofs.reduce(into: WireCertificate()) { $0.merge($1.certificate[index]) }
+    // Which of the rows are those of a shard that is missing now only its worker knows: so none of
+    // what it searched with it is spoken for.
+    for lost in answer.proofs where !lost.isWhole {
+      proof.rowCount -= lost.certificate[index].rowCount
+    }
     if index < probes.count { proof.add(costsOf: probes[index]) }
     // Workers prove their own answers; what was left out of them here limits what is proved.
-    if case .nearest(let k) = search.extent, answer.matches[index].count >= k,
-      let last = answer.matches[index].last
-    {
-      proof.radius = min(proof.radius, UInt64(last.distance))
-    }
+    if let cut = answer.cuts[index] { proof.radius = min(proof.radius, UInt64(cut)) }
     return proof
   }
 }

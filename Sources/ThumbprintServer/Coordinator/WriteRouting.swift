@@ -68,8 +68,9 @@ extension CoordinatorCore {
   }
 
   private func send(_ append: OpenAppend) {
+    if append.request.isCancelled { return end(append, .takenBack) }
     let left = MonotonicInstant.now.duration(to: append.deadline)
-    guard left > .zero, !append.request.isCancelled, !isStopped else {
+    guard left > .zero, !isStopped else {
       return end(
         append,
         append.lastError
@@ -117,7 +118,7 @@ extension CoordinatorCore {
 
   private func end(_ append: OpenAppend, _ error: ServiceError) {
     forget(append)
-    metrics.writeFailed()
+    if error.code != .cancelled { metrics.writeFailed() }
     append.request.fail(error)
   }
 

@@ -14,12 +14,6 @@ final class SearchWork: Sendable {
     var snapshot: IndexSnapshot
   }
 
-  private struct Match {
-    var match: SearchMatch
-    /// What is asked for of it; `nil` if nothing is.
-    var record: Record?
-  }
-
   private struct Progress: Sendable {
     var answers: [[SearchAnswer]?]
     var openCount: Int
@@ -140,19 +134,37 @@ final class SearchWork: Sendable {
   private func message(_ answers: [SearchAnswer]) throws -> ThumbprintWire.SearchReply {
     let parts = request.wants.parts
     let matchCount = answers.reduce(0) { $0 + $1.matches.count }
-    guard matchCount <= WireLimits.matchCountMax else { throw Self.tooLarge("matches", matchCount) }
-    var matches: [[Match]] = []
-    for answer in answers {
-      let records = parts.isEmpty ? [] : try records(answer.matches.map(\.id))
-      var found: [Match] = []
-      for (i, match) in answer.matches.enumerated() {
-        let record = parts.isEmpty ? nil : records[i]
-        // What was deleted after the search is no answer any more.
-        if parts.isEmpty || record != nil { found.append(Match(match: match, record: record)) }
-      }
-      matches.append(found)
+    let matchCountMax = ThumbprintWire.SearchReply.matchCountMax(with: parts)
+    guard matchCount <= matchCountMax else {
+      throw ServiceError.tooLarge("matches", matchCount, most: matchCountMax)
     }
-    return try message(answers, matches)
+    var rows = RowColumnsBuilder(parts: parts)
+    var distances: [UInt16] = []
+    var results: [ThumbprintWire.SearchReply.Answer] = []
+    for answer in answers {
+      let start = distances.count
+      // Those of one answer at a time: of all together there may be more than memory holds.
+      let records = parts.isEmpty ? [] : try records(answer.matches.map(\.id))
+      for (i, match) in answer.matches.enumerated() {
+        if parts.isEmpty {
+          rows.append(id: match.id)
+        } else if let record = records[i] {
+          rows.append(record)
+        } else {
+          // What was deleted after the search is no answer any more.
+          continue
+        }
+        distances.append(UInt16(match.distance))
+        try rows.checkSize()
+      }
+      let certificate =
+        request.wants.contains(.certificate) ? WireCertificate(answer.certificate) : nil
+      results.append(
+        ThumbprintWire.SearchReply.Answer(
+          matches: start..<distances.count, certificate: certificate))
+    }
+    return ThumbprintWire.SearchReply(
+      answers: results, shards: timedStatuses(), distances: distances, rows: rows.columns())
   }
 
   private func records(_ ids: [ItemID]) throws -> [Record?] {
@@ -162,46 +174,15 @@ final class SearchWork: Sendable {
     }
   }
 
-  private func message(
-    _ answers: [SearchAnswer], _ matches: [[Match]]
-  ) throws -> ThumbprintWire.SearchReply {
-    var rows = RowColumnsBuilder(parts: request.wants.parts)
-    var distances: [UInt16] = []
-    var results: [ThumbprintWire.SearchReply.Answer] = []
-    for (answer, matches) in zip(answers, matches) {
-      let start = distances.count
-      for match in matches {
-        distances.append(UInt16(match.match.distance))
-        if let record = match.record {
-          rows.append(record)
-        } else {
-          rows.append(id: match.match.id)
-        }
-        if rows.byteCount > WireLimits.payloadByteCountMax {
-          throw Self.tooLarge("bytes", rows.byteCount)
-        }
-      }
-      let certificate =
-        request.wants.contains(.certificate) ? WireCertificate(answer.certificate) : nil
-      results.append(
-        ThumbprintWire.SearchReply.Answer(
-          matches: start..<distances.count, certificate: certificate))
-    }
+  /// What became of the shards, with how long it took until now.
+  private func timedStatuses() -> [ThumbprintWire.ShardStatus] {
     let microseconds = began.duration(to: .now) / .microseconds(1)
-    let statuses = statuses.map { status in
+    return statuses.map { status in
       var status = status
       if status.failure == nil {
         status.searchedMicroseconds = UInt32(min(microseconds, Double(UInt32.max)))
       }
       return status
     }
-    return ThumbprintWire.SearchReply(
-      answers: results, shards: statuses, distances: distances, rows: rows.columns())
-  }
-
-  private static func tooLarge(_ what: String, _ count: Int) -> ServiceError {
-    ServiceError(
-      .tooLarge, "the answer would have \(count) \(what), more than one message may have",
-      hint: "ask for fewer neighbours, a smaller radius, or with fewer queries at once")
   }
 }

@@ -64,6 +64,12 @@ public struct RowColumns: Sendable {
   /// The bytes of the layout and its columns.
   var bytes: ArraySlice<UInt8> { storage[range] }
 
+  /// Whether each row can be appended to a ``RowColumnsBuilder`` of `wanted`. Names and tags that no
+  /// row has need no column.
+  public func has(_ wanted: RowParts) -> Bool {
+    rowCount == 0 || parts.isSuperset(of: wanted.intersection([.features, .images]))
+  }
+
   /// The bytes that the rows take in a message.
   public var byteCount: Int { range.count }
 

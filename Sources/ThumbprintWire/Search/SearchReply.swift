@@ -87,6 +87,17 @@ public struct SearchReply: WireMessage, Hashable {
     self.rows = rows
   }
 
+  /// The most matches that an answer can have: what is known of each has room in one message, names
+  /// and tags, which may be short, not counted.
+  public static func matchCountMax(with parts: RowParts) -> Int {
+    let room = WireLimits.bodyByteCountMax - SearchReplyLayout.byteCount - RowsLayout.byteCount
+    // Its distance, its id, its codes.
+    let byteCount =
+      2 + 8 + (parts.contains(.features) ? FeatureCode.byteCount : 0)
+      + (parts.contains(.images) ? ImageCode.byteCount : 0)
+    return min(WireLimits.matchCountMax, room / byteCount)
+  }
+
   private struct Flags: OptionSet {
     var rawValue: UInt8
     static let certificates = Flags(rawValue: 1)
