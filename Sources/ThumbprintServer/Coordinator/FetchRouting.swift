@@ -5,14 +5,18 @@ import ThumbprintTransport
 import ThumbprintWire
 
 /// Records that are collected from several workers.
+///
+/// Lives on the loop of its coordinator.
 private final class OpenFetch {
   let fetch: FetchRequest
   let request: ServerRequest
   let deadline: MonotonicInstant
   let shardCount: Int
+  var plan: FetchPlan
   var found: [ItemID: SearchRouting.Content] = [:]
-  /// Shards that were not looked into, and how often that was tried.
-  var open: [Int: Int] = [:]
+  /// What workers were asked, and when they are late with it.
+  var sent: [OutgoingRequest] = []
+  var timers: [Scheduled<Void>] = []
   var isEnded = false
 
   init(
@@ -22,7 +26,7 @@ private final class OpenFetch {
     self.request = request
     self.deadline = deadline
     self.shardCount = shardCount
-    for id in fetch.ids { open[ShardHash.shard(of: id, count: shardCount)] = 0 }
+    plan = FetchPlan(shards: fetch.ids.lazy.map { ShardHash.shard(of: $0, count: shardCount) })
   }
 }
 
@@ -31,25 +35,28 @@ extension CoordinatorCore {
     let entry = try collection(fetch.collection)
     let open = OpenFetch(
       fetch, request, deadline: deadline(of: request), shardCount: entry.shardCount)
-    ask(open, for: Set(open.open.keys))
+    let bound = NIOLoopBound(open, eventLoop: loop)
+    request.onCancel(onLoop { _ in bound.value.end(.failure(.takenBack)) })
+    let replicas = replicas(of: fetch.collection)
+    ask(open, open.plan.ask(open.plan.waiting, of: replicas))
   }
 
-  /// Asks for the ids of some shards, each of a replica in sync: all have what was acknowledged.
-  private func ask(_ fetch: OpenFetch, for shards: Set<Int>) {
-    var byWorker: [WorkerName: Set<Int>] = [:]
-    for number in shards {
-      let key = ShardKey(collection: fetch.fetch.collection, number: number)
-      guard let entry = map.shards[key] else {
-        return fetch.end(.failure(ServiceError(.notFound, "the collection was dropped")))
+  /// Who has what was acknowledged of a shard: the primary, then the others in sync.
+  private func replicas(of collection: CollectionID) -> (Int) -> [WorkerName] {
+    { [map] number in
+      guard let shard = map.shards[ShardKey(collection: collection, number: number)] else {
+        return []
       }
-      // The primary first, then the others in turn.
-      let replicas = [entry.primary] + entry.inSync.filter { $0 != entry.primary }
-      byWorker[replicas[fetch.open[number, default: 0] % replicas.count], default: []]
-        .insert(number)
+      return [shard.primary] + shard.inSync.filter { $0 != shard.primary }
     }
-    for (worker, numbers) in byWorker {
+  }
+
+  /// Asks workers for the ids of some shards.
+  private func ask(_ fetch: OpenFetch, _ chosen: [WorkerName: [Int]]) {
+    for (worker, numbers) in chosen {
+      let wanted = Set(numbers)
       let ids = fetch.fetch.ids.filter {
-        numbers.contains(ShardHash.shard(of: $0, count: fetch.shardCount))
+        wanted.contains(ShardHash.shard(of: $0, count: fetch.shardCount))
       }
       send(
         FetchRequest(collection: fetch.fetch.collection, ids: ids, parts: fetch.fetch.parts),
@@ -58,56 +65,69 @@ extension CoordinatorCore {
   }
 
   private func send(
-    _ message: FetchRequest, _ fetch: OpenFetch, to worker: WorkerName, _ numbers: Set<Int>
+    _ message: FetchRequest, _ fetch: OpenFetch, to worker: WorkerName, _ numbers: [Int]
   ) {
+    if fetch.isEnded { return }
     let left = MonotonicInstant.now.duration(to: fetch.deadline)
     guard left > .zero else {
       return fetch.end(.failure(ServiceError(.deadlineExceeded, "no answer in time")))
     }
     guard let address = address(of: worker) else {
-      return fetched(
+      return failed(
         fetch, numbers,
-        .failure(ServiceError(.unavailable, "worker '\(worker)' has no address", isRetryable: true))
-      )
+        ServiceError(.unavailable, "worker '\(worker)' has no address", isRetryable: true))
     }
     let bound = NIOLoopBound(fetch, eventLoop: loop)
     let received = receiver { (core: CoordinatorCore, result: Result<FetchReply, ServiceError>) in
-      core.fetched(bound.value, numbers, result)
+      switch result {
+      case .success(let reply): core.fetched(bound.value, numbers, reply)
+      case .failure(let error): core.failed(bound.value, numbers, error)
+      }
     }
-    // Another replica is asked when one keeps us waiting.
-    let patience = min(left, .seconds(2))
-    network.start(
-      OutgoingRequest(
-        message, traceID: fetch.request.traceID, timeout: patience.timeAmount,
-        completion: received), to: address)
+    let outgoing = OutgoingRequest(
+      message, traceID: fetch.request.traceID, timeout: left.timeAmount, completion: received)
+    fetch.sent.append(outgoing)
+    fetch.timers.append(
+      after(settings.fetchPatience) { core in
+        let fetch = bound.value
+        if fetch.isEnded { return }
+        let replicas = core.replicas(of: fetch.fetch.collection)
+        core.ask(fetch, fetch.plan.join(numbers, with: replicas))
+      })
+    network.start(outgoing, to: address)
   }
 
-  private func fetched(
-    _ fetch: OpenFetch, _ numbers: Set<Int>, _ result: Result<FetchReply, ServiceError>
-  ) {
+  private func fetched(_ fetch: OpenFetch, _ numbers: [Int], _ reply: FetchReply) {
     if fetch.isEnded { return }
-    switch result {
-    case .success(let reply):
-      for row in 0..<reply.rows.rowCount {
-        fetch.found[reply.rows.id(row)] = .init(rows: reply.rows, row: row)
+    guard reply.rows.has(fetch.fetch.parts) else {
+      return fetch.end(
+        .failure(ServiceError(.malformed, "a worker sent records without what was asked for")))
+    }
+    for row in 0..<reply.rows.rowCount {
+      fetch.found[reply.rows.id(row)] = .init(rows: reply.rows, row: row)
+    }
+    fetch.plan.answered(numbers)
+    guard fetch.plan.waiting.isEmpty else { return }
+    fetch.end(Result { () throws(ServiceError) in try fetch.reply() })
+  }
+
+  private func failed(_ fetch: OpenFetch, _ numbers: [Int], _ error: ServiceError) {
+    if fetch.isEnded { return }
+    guard error.isRetryable || error.code == .corrupt || error.code == .io else {
+      return fetch.end(.failure(error))
+    }
+    let rest = fetch.plan.failed(numbers)
+    if rest.isEmpty { return }
+    let bound = NIOLoopBound(fetch, eventLoop: loop)
+    after(settings.retryPause) { core in
+      let fetch = bound.value
+      if fetch.isEnded { return }
+      guard MonotonicInstant.now < fetch.deadline else { return fetch.end(.failure(error)) }
+      let collection = fetch.fetch.collection
+      guard core.map.collections[collection] != nil else {
+        return fetch.end(.failure(ServiceError(.notFound, "the collection was dropped")))
       }
-      for number in numbers { fetch.open[number] = nil }
-      if fetch.open.isEmpty { fetch.end(.success(fetch.reply)) }
-    case .failure(let error):
-      guard error.isRetryable || error.code == .corrupt || error.code == .io else {
-        return fetch.end(.failure(error))
-      }
-      let bound = NIOLoopBound(fetch, eventLoop: loop)
-      for number in numbers { fetch.open[number, default: 0] += 1 }
-      after(settings.retryPause) { core in
-        let fetch = bound.value
-        guard !fetch.isEnded else { return }
-        if MonotonicInstant.now >= fetch.deadline || fetch.request.isCancelled {
-          fetch.end(.failure(error))
-        } else {
-          core.ask(fetch, for: numbers)
-        }
-      }
+      core.ask(fetch, fetch.plan.ask(rest, of: core.replicas(of: collection)))
     }
   }
 
@@ -127,8 +147,8 @@ extension CoordinatorCore {
     guard left > .zero else {
       return request.fail(ServiceError(.deadlineExceeded, "no answer in time"))
     }
+    if request.isCancelled { return request.fail(.takenBack) }
     guard let address = address(of: replicas[tried % replicas.count]) else {
-      if request.isCancelled { return }
       after(settings.retryPause) { $0.scan(scan, request, until: deadline, tried: tried + 1) }
       return
     }
@@ -138,7 +158,7 @@ extension CoordinatorCore {
         if frame.header.type == .error { throw try ErrorMessage.decoded(frame.body).error }
         request.answer(type: frame.header.type, body: frame.body)
       } catch {
-        guard error.isRetryable, !request.isCancelled else { return request.fail(error) }
+        guard error.isRetryable else { return request.fail(error) }
         core.after(core.settings.retryPause) {
           $0.scan(scan, request, until: deadline, tried: tried + 1)
         }
@@ -153,10 +173,12 @@ extension CoordinatorCore {
 
 extension OpenFetch {
   /// The rows in the order of the ids that were asked for.
-  var reply: FetchReply {
+  func reply() throws(ServiceError) -> FetchReply {
     var rows = RowColumnsBuilder(parts: fetch.parts, capacity: found.count)
     for id in fetch.ids {
-      if let content = found[id] { rows.append(row: content.row, of: content.rows) }
+      guard let content = found[id] else { continue }
+      rows.append(row: content.row, of: content.rows)
+      try rows.checkSize()
     }
     return FetchReply(rows: rows.columns())
   }
@@ -164,6 +186,9 @@ extension OpenFetch {
   func end(_ result: Result<FetchReply, ServiceError>) {
     if isEnded { return }
     isEnded = true
+    for timer in timers { timer.cancel() }
+    for outgoing in sent { outgoing.cancel() }
+    (timers, sent) = ([], [])
     switch result {
     case .success(let reply): request.answer(reply)
     case .failure(let error): request.fail(error)

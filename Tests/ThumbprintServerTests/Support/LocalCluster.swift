@@ -52,8 +52,12 @@ final class LocalCluster {
 
   /// Starts a worker, with the replicas that it had before.
   ///
-  /// - Parameter other: A cluster in whose folder it has them; `nil` for this.
-  func start(_ name: String, of other: LocalCluster? = nil) async throws {
+  /// - Parameters:
+  ///   - other: A cluster in whose folder it has them; `nil` for this.
+  ///   - advertised: Where others reach it; `nil` for where it listens.
+  func start(
+    _ name: String, of other: LocalCluster? = nil, advertised: WorkerAddress? = nil
+  ) async throws {
     guard let worker = WorkerName(name),
       let address = WorkerAddress(host: "127.0.0.1", port: coordinator.server.port)
     else { preconditionFailure("'\(name)' is no name") }
@@ -61,6 +65,7 @@ final class LocalCluster {
       name: worker, folder: (other ?? self).folder.appending(path: name).path, host: "127.0.0.1",
       port: 0,
       coordinator: address, capacityByteCount: 1 << 30)
+    settings.advertised = advertised
     settings.change = change
     workers[name] = try await WorkerNode.start(settings, program: "test", logger: logger)
   }
