@@ -22,6 +22,8 @@ final class SearchWork: Sendable {
 
   /// Queries that one thread takes at least.
   private static let partQueryCountMin = 16
+  /// Queries that are searched together: as many as share their passes over an index.
+  private static let groupQueryCount = 32
 
   private let request: SearchRequest
   private let context: WorkerContext
@@ -89,15 +91,26 @@ final class SearchWork: Sendable {
   private func run(_ part: Int) {
     let partCount = progress.withLock { $0.answers.count }
     let queries =
-      (request.queryCount * part / partCount..<request.queryCount * (part + 1) / partCount)
-      .map(query)
+      request.queryCount * part / partCount..<request.queryCount * (part + 1) / partCount
     let snapshots = targets.map(\.snapshot)
-    let answers =
-      request.isProbe
-      ? IndexSnapshot.probe(
-        batch: queries, in: snapshots, missProbability: request.missProbability)
-      : IndexSnapshot.search(
-        batch: queries, in: snapshots, missProbability: request.missProbability)
+    let matchCountMax = ThumbprintWire.SearchReply.matchCountMax(with: request.wants.parts)
+    var answers: [SearchAnswer] = []
+    var matchCount = 0
+    for low in stride(from: queries.lowerBound, to: queries.upperBound, by: Self.groupQueryCount) {
+      let group = (low..<min(low + Self.groupQueryCount, queries.upperBound)).map(query)
+      let found =
+        request.isProbe
+        ? IndexSnapshot.probe(
+          batch: group, in: snapshots, missProbability: request.missProbability)
+        : IndexSnapshot.search(
+          batch: group, in: snapshots, missProbability: request.missProbability)
+      answers += found
+      // All of it is for one message: what no message holds is not gathered first.
+      matchCount += found.reduce(0) { $0 + $1.matches.count }
+      guard matchCount <= matchCountMax else {
+        return end(part, .failure(.tooLarge("matches", orMore: matchCount, most: matchCountMax)))
+      }
+    }
     end(part, .success(answers))
   }
 
