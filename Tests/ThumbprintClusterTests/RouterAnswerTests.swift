@@ -94,6 +94,37 @@ import ThumbprintCodes
     #expect(answer.proofs.filter { !$0.isWhole }.count == 1)
   }
 
+  /// The story: when a shard was late, nothing was fetched for the others, and they were said to
+  /// have answered with no matches.
+  @Test func contentsOfTheOthersAreFetchedInTime() throws {
+    for contentsTime in [Duration.milliseconds(200), .zero] {
+      var router = try QueryRouterTests.router()
+      var query = Self.query(countMax: 50, contents: true)
+      query.contentsTime = contentsTime
+      let sent = Sent(router.queryReceived(QueryID(1), query, now: Maps.moment(0)))
+      let late = Set(sent.searches[0].shards)
+      for search in sent.searches.dropFirst() {
+        let reply = QueryRouterTests.reply(search.shards, countMax: 50)
+        _ = router.searchReplied(search.attempt, reply, now: Maps.moment(1))
+      }
+      var ends = router.deadlineFired(now: Maps.moment(800))
+      for fetch in Sent(ends).fetches { ends += Self.fetched(&router, fetch) }
+      ends += router.deadlineFired(now: Maps.moment(1_000))
+      let answer = try #require(Sent(ends).answers.first)
+      let missing = answer.shards.filter {
+        if case .missing = $0.state { true } else { false }
+      }
+      if contentsTime == .zero {
+        // Without time nothing can be shown, which is said.
+        #expect(missing.count == QueryRouterTests.shardCount && answer.matches == [[]])
+      } else {
+        #expect(Set(missing.map(\.shard)) == late)
+        #expect(Set(answer.contents.keys) == Set(answer.matches[0].map(\.id)))
+        #expect(!answer.matches[0].isEmpty)
+      }
+    }
+  }
+
   private static func fetched(
     _ router: inout Router,
     _ fetch: (attempt: AttemptID, worker: WorkerName, items: [ShardKey: [ItemID]])

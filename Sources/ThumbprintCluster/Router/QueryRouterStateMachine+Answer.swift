@@ -21,13 +21,20 @@ extension QueryRouterStateMachine {
     guard let query = queries[id] else { return [] }
     var wanted: [ShardKey: [ItemID]] = [:]
     for item in Set(query.matches.joined().map(\.id)).sorted() {
-      let number = ShardHash.shard(of: item, count: query.shards.count)
-      wanted[ShardKey(collection: query.query.collection, number: number), default: []]
-        .append(item)
+      wanted[query.shard(of: item), default: []].append(item)
     }
     queries[id]?.wanted = wanted
     queries[id]?.fetching = wanted.mapValues { _ in ShardProgress(began: now) }
     return dispatch(id, wanted.keys.sorted(), now: now)
+  }
+
+  /// Goes on without the shards that have not answered.
+  mutating func endSearch(_ id: QueryID, now: MonotonicInstant) -> [Action] {
+    guard let query = queries[id] else { return [] }
+    for (key, shard) in query.shards where !shard.isSettled {
+      queries[id]?.shards[key]?.isGivenUp = true
+    }
+    return completeIfDone(id, now: now)
   }
 
   /// The deadline passed: answers with what is there if that is allowed.
@@ -59,21 +66,20 @@ extension QueryRouterStateMachine {
   }
 
   private func answer(_ query: OpenQuery) -> RoutedAnswer<Certificate, Content> {
-    // What was found there cannot be shown: without a word it would seem not to be there.
-    let lost = query.fetching.filter { $0.value.answer == nil }
+    let lost = Self.lost(query)
     let statuses = query.shards.sorted { $0.key < $1.key }.map { key, shard in
       ShardStatus(
-        shard: key, state: Self.state(shard, lost[key]),
+        shard: key,
+        state: lost.contains(key)
+          ? .missing(query.fetching[key]?.refusal)
+          : shard.answer.map { .answered(by: $0.worker) } ?? .missing(shard.refusal),
         duration: shard.answer?.duration ?? .zero, attemptCount: shard.attemptCount,
         isHedged: shard.isHedged)
     }
-    let lostNumbers = Set(lost.keys.map(\.number))
     var matches = query.matches
-    if !lostNumbers.isEmpty {
+    if !lost.isEmpty {
       for index in matches.indices {
-        matches[index].removeAll {
-          lostNumbers.contains(ShardHash.shard(of: $0.id, count: query.shards.count))
-        }
+        matches[index].removeAll { lost.contains(query.shard(of: $0.id)) }
       }
     }
     return RoutedAnswer(
@@ -84,17 +90,18 @@ extension QueryRouterStateMachine {
       shards: statuses,
       proofs: query.certificates.map { certificate, shards in
         RoutedProof(
-          certificate: certificate, isWhole: shards.allSatisfy { lost[$0] == nil })
+          certificate: certificate, isWhole: lost.isDisjoint(with: shards))
       },
       contents: query.contents,
       isComplete: lost.isEmpty && query.shards.values.allSatisfy { $0.answer != nil })
   }
 
-  private static func state(
-    _ shard: ShardProgress, _ lost: ShardProgress?
-  ) -> ShardStatus.State {
-    if let lost { return .missing(lost.refusal) }
-    return shard.answer.map { .answered(by: $0.worker) } ?? .missing(shard.refusal)
+  /// Shards with matches whose contents are wanted and are not there. What was found in them cannot
+  /// be shown: without a word it would seem not to be there.
+  private static func lost(_ query: OpenQuery) -> Set<ShardKey> {
+    if query.isFetching { return Set(query.fetching.filter { $0.value.answer == nil }.keys) }
+    guard query.query.wantsContents else { return [] }
+    return Set(query.matches.joined().map { query.shard(of: $0.id) })
   }
 
   /// The least `countMax` of two lists in order, without doubles.

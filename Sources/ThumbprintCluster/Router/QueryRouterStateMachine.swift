@@ -65,6 +65,11 @@ public struct QueryRouterStateMachine<Certificate: Sendable, Content: Sendable>:
     var fetching: [ShardKey: ShardProgress] = [:]
     var contents: [ItemID: Content] = [:]
     var isFetching: Bool { wanted != nil }
+
+    func shard(of item: ItemID) -> ShardKey {
+      ShardKey(
+        collection: query.collection, number: ShardHash.shard(of: item, count: shards.count))
+    }
   }
 
   public init(settings: RouterSettings = RouterSettings()) {
@@ -140,6 +145,7 @@ public struct QueryRouterStateMachine<Certificate: Sendable, Content: Sendable>:
       shards: Dictionary(uniqueKeysWithValues: keys.map { ($0, ShardProgress(began: now)) }),
       matches: Array(repeating: [], count: max(query.queryCount, 1)))
     timers.insert(id, at: query.deadline)
+    if query.searchDeadline < query.deadline { timers.insert(id, at: query.searchDeadline) }
     return dispatch(id, keys, now: now) + completeIfDone(id, now: now)
   }
 
@@ -241,6 +247,10 @@ public struct QueryRouterStateMachine<Certificate: Sendable, Content: Sendable>:
       guard let query = queries[id] else { continue }
       if query.query.deadline <= now {
         actions += expire(id, now: now)
+        continue
+      }
+      if !query.isFetching, query.query.searchDeadline <= now {
+        actions += endSearch(id, now: now)
         continue
       }
       let progress = query.isFetching ? query.fetching : query.shards

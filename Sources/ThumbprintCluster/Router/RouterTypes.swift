@@ -41,11 +41,13 @@ public struct RoutedQuery: Hashable, Sendable {
   public var allowsPartial: Bool
   /// Whether the contents of the winners are fetched.
   public var wantsContents: Bool
+  /// What is left of the time for contents when shards are late that may be missing.
+  public var contentsTime: Duration
 
   public init(
     collection: CollectionID, queryCount: Int = 1, matchCountMax: Int,
     answerMatchCountMax: Int = .max, deadline: MonotonicInstant, allowsPartial: Bool = false,
-    wantsContents: Bool = false
+    wantsContents: Bool = false, contentsTime: Duration = .zero
   ) {
     self.collection = collection
     self.queryCount = queryCount
@@ -54,6 +56,12 @@ public struct RoutedQuery: Hashable, Sendable {
     self.deadline = deadline
     self.allowsPartial = allowsPartial
     self.wantsContents = wantsContents
+    self.contentsTime = contentsTime
+  }
+
+  /// When shards that have not answered are not waited for any more.
+  var searchDeadline: MonotonicInstant {
+    allowsPartial && wantsContents ? deadline.advanced(by: .zero - contentsTime) : deadline
   }
 }
 

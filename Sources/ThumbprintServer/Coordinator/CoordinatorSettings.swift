@@ -18,12 +18,14 @@ public struct CoordinatorSettings: Sendable {
   /// How long a worker may take for a fetch of a client before another replica is asked too.
   public var fetchPatience: Duration = .seconds(2)
   /// How long before its sender stops waiting a search is answered without the shards that are
-  /// late, if that is allowed; a tenth of the time that it has if that is less.
+  /// late, if that is allowed; a tenth of the time that it has if that is less. As long before that
+  /// shards are given up whose matches would have to be fetched for yet.
   public var partialMargin: Duration = .milliseconds(250)
   /// Matches of a query up to which image codes, names and tags are asked for with the search;
   /// above, those of the winners alone are fetched afterwards.
   public var eagerMatchCountMax = 64
-  /// How long the search for a bound may take, before all is searched without some of it.
+  /// How long the search for a bound may take, before all is searched without some of it; a quarter
+  /// of the time that the search has if that is less.
   public var probeWait: Duration = .seconds(1)
   /// Ended moves that the status still names.
   public var endedMoveCountMax = 100

@@ -23,6 +23,9 @@ enum SearchRouting {
     var request: ServerRequest
     /// When it is answered at the latest, whatever its stages have taken.
     var deadline: MonotonicInstant
+    /// What is left of the time then, and what is kept for contents before: none of either unless
+    /// an answer in part is allowed.
+    var margin: Duration
     var shardCount: Int
     /// What came with the matches, if it was asked for with them.
     var contents: [ItemID: Content] = [:]
@@ -61,11 +64,16 @@ extension CoordinatorCore {
     let stages = SearchStages(
       nearest: k, bounds: (0..<search.queryCount).map(search.distanceMax),
       isSpread: isSpread(search.collection, shardCount: entry.shardCount))
+    // An answer in part comes a little earlier: its sender has to be waiting still when it is found
+    // out that something is late.
+    let deadline = deadline(of: request)
+    let left = max(.zero, MonotonicInstant.now.duration(to: deadline))
+    let margin =
+      search.wants.contains(.partial) ? min(settings.partialMargin, left / 10) : .zero
     begin(
       SearchRouting.OpenSearch(
-        search: search, request: request,
-        deadline: deadline(of: request, isPartial: search.wants.contains(.partial)),
-        shardCount: entry.shardCount, isEager: isEager, stages: stages))
+        search: search, request: request, deadline: deadline.advanced(by: .zero - margin),
+        margin: margin, shardCount: entry.shardCount, isEager: isEager, stages: stages))
   }
 
   /// Has the router do what comes next for a search.
@@ -88,10 +96,12 @@ extension CoordinatorCore {
       collection: search.collection, queryCount: search.queryCount, matchCountMax: countMax,
       answerMatchCountMax: ThumbprintWire.SearchReply.matchCountMax(with: search.wants.parts),
       deadline: open.deadline, allowsPartial: search.wants.contains(.partial),
-      wantsContents: !search.wants.parts.isEmpty && !open.isEager)
+      wantsContents: !search.wants.parts.isEmpty && !open.isEager, contentsTime: open.margin)
     if open.stages.stage == .probe {
       // A bound is worth no more than it saves: without some shards it is only less tight.
-      query.deadline = min(query.deadline, MonotonicInstant.now.advanced(by: settings.probeWait))
+      let now = MonotonicInstant.now
+      let wait = min(settings.probeWait, now.duration(to: query.deadline) / 4)
+      query.deadline = now.advanced(by: wait)
       query.allowsPartial = true
       query.wantsContents = false
     }
@@ -101,15 +111,6 @@ extension CoordinatorCore {
   /// When the sender of a request stops waiting, or this coordinator does.
   func deadline(of request: ServerRequest) -> MonotonicInstant {
     request.deadline?.monotonic ?? MonotonicInstant.now.advanced(by: settings.deadline)
-  }
-
-  /// The same for a search. One that may be answered in part ends a little earlier: its sender has
-  /// to be waiting still when it is found out that something is late.
-  private func deadline(of request: ServerRequest, isPartial: Bool) -> MonotonicInstant {
-    let deadline = deadline(of: request)
-    guard isPartial else { return deadline }
-    let left = MonotonicInstant.now.duration(to: deadline)
-    return deadline.advanced(by: .zero - min(settings.partialMargin, max(.zero, left / 10)))
   }
 
   func collection(_ id: CollectionID) throws(ServiceError) -> CollectionEntry {
@@ -378,9 +379,8 @@ extension SearchRouting.OpenSearch {
   ) -> SearchRouting.OpenSearch? {
     var next = self
     let wasProbe = stages.stage == .probe
-    guard next.stages.ended(answer.cuts, hasTime: MonotonicInstant.now < deadline) else {
-      return nil
-    }
+    let hasTime = MonotonicInstant.now < deadline.advanced(by: .zero - margin)
+    guard next.stages.ended(answer.cuts, hasTime: hasTime) else { return nil }
     next.contents = [:]
     next.statuses = [:]
     if wasProbe, let first = answer.proofs.first?.certificate {
