@@ -257,13 +257,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     note(error, context)
     let header = FrameHeader(type: .error, requestID: requestID)
     let frame = Frame(header: header, body: ErrorMessage(error).encoded())
-    context.writeAndFlush(wrapOutboundOut(frame.buffer()), promise: nil)
-    // What comes until the peer has heard it is read and dropped; a connection that is closed with
-    // bytes unread takes what was said last with it. The peer has one tick.
-    context.close(mode: .output, promise: nil)
-    context.eventLoop.scheduleTask(in: server.limits.tick) { [channel = context.channel] in
-      channel.close(promise: nil)
-    }
+    context.part(saying: frame.buffer(), within: server.limits.tick)
   }
 
   /// Counts and logs why the connection is ended.
