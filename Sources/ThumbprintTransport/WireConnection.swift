@@ -36,6 +36,15 @@ public final class WireConnection: Sendable {
 
   /// Sends a request, or lets it wait for room. Completed at once if the connection has ended.
   public func start(_ request: OutgoingRequest) {
+    if request.isComplete { return }
+    guard request.body.count <= welcome.bodyByteCountMax else {
+      return request.complete(
+        .failure(
+          ServiceError(
+            .tooLarge,
+            "a message of \(request.body.count) bytes; \(address) takes \(welcome.bodyByteCountMax)"
+          )))
+    }
     var failure: ServiceError?
     var id: UInt64?
     state.withLock { state in
@@ -60,18 +69,9 @@ public final class WireConnection: Sendable {
   }
 
   private func send(_ request: OutgoingRequest, _ id: UInt64) {
-    request.wasSent(on: self, as: id)
-    if request.body.count > welcome.bodyByteCountMax {
-      forget(id)
-      request.complete(
-        .failure(
-          ServiceError(
-            .tooLarge,
-            "a message of \(request.body.count) bytes; \(address) takes \(welcome.bodyByteCountMax)"
-          )))
-      return
-    }
     outbox.write(request.frame(id: id, now: .now()).buffer())
+    // Whoever took it back before could not tell the server.
+    if !request.wasSent(on: self, as: id) { forget(id) }
   }
 
   /// Sends a request and waits for its answer. Cancelling the task takes the request back.

@@ -85,6 +85,21 @@ import ThumbprintWire
     try await bench.end()
   }
 
+  /// A request that was taken back before it was sent kept its place until the server answered it.
+  @Test func whatWasTakenBackBeforeItWasSentTakesNoPlace() async throws {
+    var limits = TransportLimits()
+    limits.inFlightCountMax = 1
+    let bench = try await Bench(limits)
+    let connection = try await bench.connect()
+    let request = OutgoingRequest(FetchRequest(.hold), timeout: .seconds(60)) { _ in }
+    request.cancel()
+    connection.start(request)
+    _ = try await connection.ask(FetchRequest(.echo), timeout: .seconds(30))
+    #expect(bench.service.log.withLock { $0.held.isEmpty })
+    connection.close()
+    try await bench.end()
+  }
+
   @Test func moreThanTheServerTakesAtOnceWaitsForRoom() async throws {
     var limits = TransportLimits()
     limits.inFlightCountMax = 4
