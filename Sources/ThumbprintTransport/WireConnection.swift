@@ -346,9 +346,17 @@ private final class ClientConnectionHandler: ChannelInboundHandler {
     }
     end(
       context,
-      error as? ServiceError ?? problem
+      (error as? ServiceError).map(inContext) ?? problem
         ?? ServiceError(
           .disconnected, "the connection to \(address) failed: \(ConnectionProblem.text(error))"))
+  }
+
+  /// Bytes that break the rules before the welcome are most likely those of another program.
+  private func inContext(_ error: ServiceError) -> ServiceError {
+    guard connection == nil, error.code == .malformed else { return error }
+    return ServiceError(
+      .refused, "what listens at \(address) does not speak Thumbprint's protocol",
+      hint: "is it the HTTP port?")
   }
 
   func channelInactive(context: ChannelHandlerContext) {
