@@ -131,6 +131,14 @@ public final class FrameServer: Sendable {
     }
   }
 
+  /// Serves one connection that someone else has accepted.
+  package static func serve(
+    _ channel: any Channel, service: any FrameService, limits: TransportLimits, logger: Logger
+  ) -> EventLoopFuture<Void> {
+    welcome(
+      channel, Shared(service: service, limits: limits, security: nil, logger: logger))
+  }
+
   private static func welcome(
     _ channel: any Channel, _ shared: Shared
   ) -> EventLoopFuture<Void> {
