@@ -270,6 +270,7 @@ let package = Package(
       dependencies: [
         "ThumbprintTransport", "ThumbprintWire", "ThumbprintCodes", "ThumbprintTestKit",
         .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
         .product(name: "Logging", package: "swift-log"),
       ],

@@ -9,8 +9,15 @@ final class FrameHandler: ChannelInboundHandler {
   private var decoder: FrameDecoder
   private var hasFailed = false
   private var isFirst = true
-  /// When the frame began that has not ended.
-  private(set) var frameBegan: NIODeadline?
+  /// When the frame that has not ended began, or rather the part of it that is coming; `nil` between
+  /// frames.
+  private(set) var partBegan: NIODeadline?
+  /// Bytes of that part.
+  private var partLength = 0
+
+  /// Bytes of a frame for which a peer has as much time as for a small frame: a large one may come
+  /// over a slow link, but has to come.
+  static let partByteCount = 256 << 10
 
   init(bodyByteCountMax: Int) {
     decoder = FrameDecoder(bodyByteCountMax: bodyByteCountMax)
@@ -26,6 +33,7 @@ final class FrameHandler: ChannelInboundHandler {
     // After an error nothing tells where the next frame begins.
     if hasFailed { return }
     let buffer = unwrapInboundIn(data)
+    var hasCompleted = false
     do {
       if isFirst, buffer.readableBytesView.first == SecurityGate.handshakeByte {
         throw ServiceError(
@@ -37,6 +45,7 @@ final class FrameHandler: ChannelInboundHandler {
         var rest = bytes
         while !rest.isEmpty, !hasFailed {
           guard let frame = try decoder.next(&rest) else { break }
+          hasCompleted = true
           context.fireChannelRead(wrapInboundOut(frame))
         }
       }
@@ -44,11 +53,18 @@ final class FrameHandler: ChannelInboundHandler {
       hasFailed = true
       context.fireErrorCaught(error)
     }
+    partLength += buffer.readableBytes
     if !decoder.isWithinFrame {
-      frameBegan = nil
-    } else if frameBegan == nil {
-      frameBegan = .now()
+      partBegan = nil
+    } else if partBegan == nil || hasCompleted || partLength >= Self.partByteCount {
+      partBegan = context.eventLoop.now
+      partLength = 0
     }
+  }
+
+  /// The time for the part that is coming begins now.
+  func restartClock(_ now: NIODeadline) {
+    if partBegan != nil { partBegan = now }
   }
 
   /// Takes no more frames: the connection is about to be closed.

@@ -131,6 +131,14 @@ public final class FrameServer: Sendable {
     }
   }
 
+  /// Serves one connection that someone else has accepted.
+  package static func serve(
+    _ channel: any Channel, service: any FrameService, limits: TransportLimits, logger: Logger
+  ) -> EventLoopFuture<Void> {
+    welcome(
+      channel, Shared(service: service, limits: limits, security: nil, logger: logger))
+  }
+
   private static func welcome(
     _ channel: any Channel, _ shared: Shared
   ) -> EventLoopFuture<Void> {
@@ -211,8 +219,7 @@ public final class FrameServer: Sendable {
   }
 }
 
-/// Says one thing to a peer and ends the connection. What the peer says is read and dropped: a
-/// connection that is closed with bytes unread takes what was said last with it.
+/// Says one thing to a peer and ends the connection. What the peer says is read and dropped.
 private final class Farewell: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
 
@@ -239,10 +246,7 @@ private final class Farewell: ChannelInboundHandler {
   }
 
   private func speak(_ context: ChannelHandlerContext) {
-    let channel = context.channel
-    channel.writeAndFlush(words, promise: nil)
-    channel.close(mode: .output, promise: nil)
-    channel.eventLoop.scheduleTask(in: tick) { channel.close(promise: nil) }
+    context.part(saying: words, within: tick)
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {}

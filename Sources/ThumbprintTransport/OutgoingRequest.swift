@@ -58,8 +58,13 @@ public final class OutgoingRequest: Sendable {
       body: body)
   }
 
-  func wasSent(on connection: WireConnection, as id: UInt64) {
-    state.withLock { if $0.completion != nil { $0.sent = (connection, id) } }
+  /// - Returns: Whether anybody still waits for the answer.
+  func wasSent(on connection: WireConnection, as id: UInt64) -> Bool {
+    state.withLock { state in
+      if state.completion == nil { return false }
+      state.sent = (connection, id)
+      return true
+    }
   }
 
   /// Completes it if nothing did yet.

@@ -15,8 +15,8 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
   private let frames: FrameHandler
   private let number: UInt64
   private let address: String
-  private let began = NIODeadline.now()
-  private var lastActive = NIODeadline.now()
+  private var began = NIODeadline.uptimeNanoseconds(0)
+  private var lastActive = NIODeadline.uptimeNanoseconds(0)
   private var context: ChannelHandlerContext?
   private var outbox: Outbox?
   private var peer: Peer?
@@ -48,6 +48,8 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
+    began = context.eventLoop.now
+    lastActive = began
     let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
     outbox = Outbox(channel: context.channel) { bound.value.answered($0) }
     tick = context.eventLoop.scheduleRepeatedTask(
@@ -63,7 +65,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
   func channelInactive(context: ChannelHandlerContext) {
     tick?.cancel()
     outbox?.close()
-    if !isClosing, frames.frameBegan != nil {
+    if !isClosing, frames.partBegan != nil {
       server.log.write(.notice, "cut off", kind: "within a frame", on: context.eventLoop) {
         [
           "peer": "\(address)", "connection": "\(number)",
@@ -79,14 +81,17 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
   }
 
   private func checkTimes() {
+    guard let now = context?.eventLoop.now else { return }
     let limits = server.limits
-    let now = NIODeadline.now()
     func seconds(_ time: TimeAmount) -> String { "\(Double(time.nanoseconds) / 1e9) s" }
     if isClosing { return }
     if peer == nil, now - began > limits.handshakeTimeout {
       refuse(.tooSlow, "no 'hello' within \(seconds(limits.handshakeTimeout))")
-    } else if let frameBegan = frames.frameBegan, now - frameBegan > limits.frameTimeout {
-      refuse(.tooSlow, "a frame did not end within \(seconds(limits.frameTimeout))")
+    } else if !isReadPending, let began = frames.partBegan, now - began > limits.frameTimeout {
+      refuse(
+        .tooSlow,
+        "in \(seconds(limits.frameTimeout)) came neither the end of a frame nor "
+          + "\(FrameHandler.partByteCount >> 10) KiB of it")
     } else if requests.isEmpty, now - lastActive > limits.idleTimeout {
       refuse(.tooSlow, "silent for \(seconds(limits.idleTimeout))")
     } else if unreadByteCount > limits.unreadByteCountMax {
@@ -105,7 +110,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     if isClosing { return }
     let frame = unwrapInboundIn(data)
-    lastActive = .now()
+    lastActive = context.eventLoop.now
     guard let peer else { return greet(frame) }
     switch frame.header.type {
     case .ping:
@@ -195,7 +200,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     for id in ids {
       if let request = requests.removeValue(forKey: id) { requestByteCount -= request.byteCount }
     }
-    lastActive = .now()
+    if let now = context?.eventLoop.now { lastActive = now }
     resumeReading()
     if server.isShuttingDown, requests.isEmpty { finish() }
   }
@@ -223,10 +228,11 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
   }
 
   private func resumeReading() {
-    if isReadPending, !isPaused {
-      isReadPending = false
-      context?.read()
-    }
+    guard isReadPending, !isPaused, let context else { return }
+    isReadPending = false
+    // The peer may have sent all of it long ago.
+    frames.restartClock(context.eventLoop.now)
+    context.read()
   }
 
   // MARK: Ending
@@ -257,13 +263,7 @@ final class ServerConnectionHandler: ChannelDuplexHandler {
     note(error, context)
     let header = FrameHeader(type: .error, requestID: requestID)
     let frame = Frame(header: header, body: ErrorMessage(error).encoded())
-    context.writeAndFlush(wrapOutboundOut(frame.buffer()), promise: nil)
-    // What comes until the peer has heard it is read and dropped; a connection that is closed with
-    // bytes unread takes what was said last with it. The peer has one tick.
-    context.close(mode: .output, promise: nil)
-    context.eventLoop.scheduleTask(in: server.limits.tick) { [channel = context.channel] in
-      channel.close(promise: nil)
-    }
+    context.part(saying: frame.buffer(), within: server.limits.tick)
   }
 
   /// Counts and logs why the connection is ended.

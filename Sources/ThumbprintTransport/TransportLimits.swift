@@ -14,12 +14,14 @@ public struct TransportLimits: Sendable {
   /// How long a new connection may take to say `hello` and, for the side that opens it, to be
   /// established and welcome.
   public var handshakeTimeout = TimeAmount.seconds(5)
-  /// How long a frame may take from its first byte to its last.
+  /// How long a frame may take from its first byte to its last, or, if it is large, each 256 KiB of
+  /// it. The time while a server itself does not read does not count.
   public var frameTimeout = TimeAmount.seconds(30)
   /// How long a connection without a request under way may be silent.
   public var idleTimeout = TimeAmount.minutes(10)
   /// How long a server that owes an answer may be silent before it is asked whether it is there,
-  /// and how long it may take to say so.
+  /// and how long it may take to say so once it has taken what was sent before. Bytes of a message
+  /// that is still coming break the silence.
   public var silenceMax = TimeAmount.seconds(2)
   /// How often a server looks at the first three times.
   public var tick = TimeAmount.milliseconds(500)

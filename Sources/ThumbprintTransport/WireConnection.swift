@@ -36,6 +36,15 @@ public final class WireConnection: Sendable {
 
   /// Sends a request, or lets it wait for room. Completed at once if the connection has ended.
   public func start(_ request: OutgoingRequest) {
+    if request.isComplete { return }
+    guard request.body.count <= welcome.bodyByteCountMax else {
+      return request.complete(
+        .failure(
+          ServiceError(
+            .tooLarge,
+            "a message of \(request.body.count) bytes; \(address) takes \(welcome.bodyByteCountMax)"
+          )))
+    }
     var failure: ServiceError?
     var id: UInt64?
     state.withLock { state in
@@ -53,6 +62,14 @@ public final class WireConnection: Sendable {
     if let id { send(request, id) }
   }
 
+  /// An id for a frame beside the requests.
+  fileprivate func nextID() -> UInt64 {
+    state.withLock { state in
+      state.lastID += 1
+      return state.lastID
+    }
+  }
+
   private static func register(_ request: OutgoingRequest, _ state: inout State) -> UInt64 {
     state.lastID += 1
     state.sent[state.lastID] = request
@@ -60,18 +77,9 @@ public final class WireConnection: Sendable {
   }
 
   private func send(_ request: OutgoingRequest, _ id: UInt64) {
-    request.wasSent(on: self, as: id)
-    if request.body.count > welcome.bodyByteCountMax {
-      forget(id)
-      request.complete(
-        .failure(
-          ServiceError(
-            .tooLarge,
-            "a message of \(request.body.count) bytes; \(address) takes \(welcome.bodyByteCountMax)"
-          )))
-      return
-    }
     outbox.write(request.frame(id: id, now: .now()).buffer())
+    // Whoever took it back before could not tell the server.
+    if !request.wasSent(on: self, as: id) { forget(id) }
   }
 
   /// Sends a request and waits for its answer. Cancelling the task takes the request back.
@@ -206,17 +214,16 @@ extension WireConnection {
     let loop = group.next()
     let address = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     let ready = loop.makePromise(of: WireConnection.self)
+    // Of several addresses only the one that is connected first becomes active; the others are
+    // closed before they could say anything about `ready`.
     let bootstrap = ClientBootstrap(group: loop)
       .connectTimeout(limits.handshakeTimeout)
       .channelOption(.tcpOption(.tcp_nodelay), value: 1)
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          let tls = try security?.handler(host: host)
-          let frames = FrameHandler(bodyByteCountMax: WireLimits.handshakeByteCountMax)
-          let handler = ClientConnectionHandler(
-            address: address, hello: hello, tls: tls, frames: frames, limits: limits, ready: ready)
-          if let tls { try channel.pipeline.syncOperations.addHandler(tls) }
-          try channel.pipeline.syncOperations.addHandlers([frames, handler])
+          try begin(
+            on: channel, address: address, hello: hello, limits: limits,
+            tls: try security?.handler(host: host), ready: ready)
         }
       }
     bootstrap.connect(host: host, port: port).whenFailure { error in
@@ -226,6 +233,24 @@ extension WireConnection {
             .unavailable, "nobody answers at \(address): \(ConnectionProblem.text(error))"))
     }
     return ready.futureResult
+  }
+
+  /// Has a channel say hello once it is active. On its loop.
+  ///
+  /// - Parameter ready: Completed with the connection, or why there is none.
+  package static func begin(
+    on channel: any Channel, address: String, hello: Hello, limits: TransportLimits,
+    tls: NIOSSLClientHandler? = nil, ready: EventLoopPromise<WireConnection>,
+    takenByteCount: @escaping TakenByteCount = SystemByteCounts.taken
+  ) throws {
+    let signs = LifeSigns(limits: limits, takenByteCount: takenByteCount)
+    let frames = FrameHandler(bodyByteCountMax: WireLimits.handshakeByteCountMax)
+    let handler = ClientConnectionHandler(
+      address: address, hello: hello, signs: signs, tls: tls, frames: frames, limits: limits,
+      ready: ready)
+    try channel.pipeline.syncOperations.addHandler(signs)
+    if let tls { try channel.pipeline.syncOperations.addHandler(tls) }
+    try channel.pipeline.syncOperations.addHandlers([frames, handler])
   }
 }
 
@@ -251,23 +276,23 @@ private final class ClientConnectionHandler: ChannelInboundHandler {
 
   private let address: String
   private let hello: Hello
+  private let signs: LifeSigns
   private let tls: NIOSSLClientHandler?
   private let frames: FrameHandler
   private let limits: TransportLimits
   private let ready: EventLoopPromise<WireConnection>
-  private let began = NIODeadline.now()
-  private var lastHeard = NIODeadline.now()
-  private var lastPing = NIODeadline.now()
+  private var began = NIODeadline.uptimeNanoseconds(0)
   private var connection: WireConnection?
   private var failure: ServiceError?
   private var tick: RepeatedTask?
 
   init(
-    address: String, hello: Hello, tls: NIOSSLClientHandler?, frames: FrameHandler,
-    limits: TransportLimits, ready: EventLoopPromise<WireConnection>
+    address: String, hello: Hello, signs: LifeSigns, tls: NIOSSLClientHandler?,
+    frames: FrameHandler, limits: TransportLimits, ready: EventLoopPromise<WireConnection>
   ) {
     self.address = address
     self.hello = hello
+    self.signs = signs
     self.tls = tls
     self.frames = frames
     self.limits = limits
@@ -275,6 +300,7 @@ private final class ClientConnectionHandler: ChannelInboundHandler {
   }
 
   func channelActive(context: ChannelHandlerContext) {
+    began = context.eventLoop.now
     context.writeAndFlush(
       wrapOutboundOut(Frame(asking: hello, requestID: 1).buffer()), promise: nil)
     let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
@@ -287,7 +313,7 @@ private final class ClientConnectionHandler: ChannelInboundHandler {
   }
 
   private func checkTimes(_ context: ChannelHandlerContext) {
-    let now = NIODeadline.now()
+    let now = context.eventLoop.now
     guard let connection else {
       if now - began > limits.handshakeTimeout {
         end(context, ServiceError(.unavailable, "\(address) did not say welcome in time"))
@@ -295,21 +321,19 @@ private final class ClientConnectionHandler: ChannelInboundHandler {
       return
     }
     let isBusy = connection.expire(now)
-    // Whoever owes an answer, or may think that we are gone, is asked whether it is there.
-    let silence = now - max(lastHeard, lastPing)
-    let patience =
-      isBusy ? limits.silenceMax : .nanoseconds(limits.idleTimeout.nanoseconds / 3)
-    if lastPing > lastHeard, now - lastPing > limits.silenceMax {
-      end(context, ServiceError(.disconnected, "\(address) is silent"))
-    } else if silence > patience {
-      lastPing = now
-      connection.ping()
+    switch signs.judge(context.channel, isBusy: isBusy, now: now) {
+    case .present: break
+    case .doubtful:
+      // Not a request like others: it must not wait until there is room for one.
+      let ping = Frame(asking: Ping(token: 0), requestID: connection.nextID())
+      context.writeAndFlush(wrapOutboundOut(ping.buffer()), promise: nil)
+      signs.asked(now: now)
+    case .gone: end(context, ServiceError(.disconnected, "\(address) is silent"))
     }
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let frame = unwrapInboundIn(data)
-    lastHeard = .now()
     if let connection {
       guard frame.header.requestID != 0 else {
         return end(context, errorOf(frame))
@@ -346,9 +370,17 @@ private final class ClientConnectionHandler: ChannelInboundHandler {
     }
     end(
       context,
-      error as? ServiceError ?? problem
+      (error as? ServiceError).map(inContext) ?? problem
         ?? ServiceError(
           .disconnected, "the connection to \(address) failed: \(ConnectionProblem.text(error))"))
+  }
+
+  /// Bytes that break the rules before the welcome are most likely those of another program.
+  private func inContext(_ error: ServiceError) -> ServiceError {
+    guard connection == nil, error.code == .malformed else { return error }
+    return ServiceError(
+      .refused, "what listens at \(address) does not speak Thumbprint's protocol",
+      hint: "is it the HTTP port?")
   }
 
   func channelInactive(context: ChannelHandlerContext) {
@@ -363,12 +395,5 @@ private final class ClientConnectionHandler: ChannelInboundHandler {
     if failure == nil { failure = error }
     frames.stop()
     context.close(promise: nil)
-  }
-}
-
-extension WireConnection {
-  /// Shows the server that the connection is wanted, and that it is there.
-  fileprivate func ping() {
-    start(OutgoingRequest(Ping(token: 0), timeout: .seconds(60)) { _ in })
   }
 }

@@ -85,6 +85,21 @@ import ThumbprintWire
     try await bench.end()
   }
 
+  /// A request that was taken back before it was sent kept its place until the server answered it.
+  @Test func whatWasTakenBackBeforeItWasSentTakesNoPlace() async throws {
+    var limits = TransportLimits()
+    limits.inFlightCountMax = 1
+    let bench = try await Bench(limits)
+    let connection = try await bench.connect()
+    let request = OutgoingRequest(FetchRequest(.hold), timeout: .seconds(60)) { _ in }
+    request.cancel()
+    connection.start(request)
+    _ = try await connection.ask(FetchRequest(.echo), timeout: .seconds(30))
+    #expect(bench.service.log.withLock { $0.held.isEmpty })
+    connection.close()
+    try await bench.end()
+  }
+
   @Test func moreThanTheServerTakesAtOnceWaitsForRoom() async throws {
     var limits = TransportLimits()
     limits.inFlightCountMax = 4
@@ -152,6 +167,30 @@ import ThumbprintWire
     try await bench.end()
   }
 
+  /// As the HTTP port, where somebody took it for that of the protocol.
+  @Test func whoSpeaksAnotherProtocolIsNamed() async throws {
+    let group = MultiThreadedEventLoopGroup.singleton
+    let other = try await ServerBootstrap(group: group)
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(OtherProtocol())
+        }
+      }
+      .bind(host: "127.0.0.1", port: 0).get()
+    let bench = try await Bench()
+    let port = try #require(other.localAddress?.port)
+    let error = await #expect(throws: ServiceError.self) {
+      _ = try await bench.connect(port: port)
+    }
+    #expect(error?.code == .refused)
+    #expect(
+      error?.message
+        == "what listens at 127.0.0.1:\(port) does not speak Thumbprint's protocol")
+    #expect(error?.hint == "is it the HTTP port?")
+    try await other.close()
+    try await bench.end()
+  }
+
   @Test func aPeerConnectsAgainByItself() async throws {
     let bench = try await Bench()
     let peer = WirePeer(host: "127.0.0.1", port: bench.server.port, group: bench.group) {
@@ -200,6 +239,17 @@ import ThumbprintWire
     peer.close()
     await server.shutDown(within: .milliseconds(10))
     try await first.end()
+  }
+}
+
+/// Answers whatever comes as a web server would.
+private final class OtherProtocol: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    let answer = ByteBuffer(string: "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
   }
 }
 

@@ -61,8 +61,7 @@ final class SecurityGate: ChannelDuplexHandler {
   /// What an error of the connection says about TLS; `nil` if nothing.
   ///
   /// If it does, the handshake has failed and the peer is being told: the close that follows is put
-  /// off until it has heard. A connection that is closed with bytes unread takes what was said last
-  /// with it.
+  /// off until it has heard.
   func failed(_ error: any Error) -> ServiceError? {
     guard let tls, let problem = SecurityProblem.met(error, byPeerWith: tls.peerCertificate) else {
       return nil
@@ -78,13 +77,10 @@ final class SecurityGate: ChannelDuplexHandler {
       return context.close(mode: mode, promise: promise)
     }
     state = .shut
-    context.close(mode: .output, promise: nil)
-    context.eventLoop.assumeIsolated().scheduleTask(in: Self.partingTime) {
-      context.close(promise: promise)
-    }
+    context.part(within: Self.partingTime, promise: promise)
   }
 
-  private static let partingTime = TimeAmount.milliseconds(500)
+  static let partingTime = TimeAmount.milliseconds(500)
 }
 
 extension TransportSecurity {
@@ -97,11 +93,7 @@ extension TransportSecurity {
       let answer =
         "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
         + "Content-Length: \(words.utf8.count)\r\nConnection: close\r\n\r\n\(words)"
-      context.writeAndFlush(NIOAny(ByteBuffer(string: answer)), promise: nil)
-      context.close(mode: .output, promise: nil)
-      context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(500)) {
-        context.close(promise: nil)
-      }
+      context.part(saying: ByteBuffer(string: answer), within: SecurityGate.partingTime)
     }
     try channel.pipeline.syncOperations.addHandlers([gate, HandshakeClock(timeout)])
   }

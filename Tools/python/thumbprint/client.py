@@ -14,7 +14,7 @@ from . import messages
 from .admin import ClusterStatus, CollectionInfo, Plan, Undrained, from_json
 from .collection import Collection
 from .connection import Connection, seconds_left
-from .errors import ThumbprintError, malformed
+from .errors import ThumbprintError, error, malformed
 from .frames import Frame, FrameType
 from .tls import TLS
 from .version import PROGRAM
@@ -76,8 +76,9 @@ class Client:
         self._tls = tls
         self._address = (host, port)
         self._coder = coder or ""
-        self._lock = threading.Lock()
+        self._turn = threading.Condition()
         self._is_closed = False
+        self._is_connecting = False
         self._connection: Connection | None = None
         self._connected(time.monotonic() + self._timeout)
 
@@ -93,12 +94,14 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Ends the connection. The client cannot be used any more."""
-        with self._lock:
+        """Ends the connection; whoever waits gets `DisconnectedError`, or, while a connection is
+        being made, as soon as it is. The client cannot be used any more."""
+        with self._turn:
             self._is_closed = True
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            connection, self._connection = self._connection, None
+            self._turn.notify_all()
+        if connection is not None:
+            connection.close()
 
     # ---- Collections
 
@@ -221,10 +224,10 @@ class Client:
         """The coder whose codes this program sends; empty if it did not say."""
         return self._coder
 
-    @property
-    def body_byte_count_max(self) -> int:
+    def body_byte_count_max(self, timeout: float | None = None) -> int:
         """The most bytes of a request that the coordinator takes."""
-        return self._connected(time.monotonic() + self._timeout).body_byte_count_max
+        seconds = self._timeout if timeout is None else checked_timeout(timeout)
+        return self._connected(time.monotonic() + seconds).body_byte_count_max
 
     def request(
         self, kind: FrameType, body: bytes, *, timeout: float | None = None, note: Any = None
@@ -302,18 +305,42 @@ class Client:
             started = self._start(request, until)
 
     def _connected(self, until: float) -> Connection:
-        """The connection, which is made anew when it has ended."""
-        with self._lock:
+        """The connection, which is made anew when it has ended: by one thread for all."""
+        with self._turn:
             if self._is_closed:
                 raise ValueError("the client is closed")
-            if self._connection is not None and not self._connection.is_open:
-                self._connection.close()
-                self._connection = None
-            if self._connection is None:
-                self._connection = Connection(
-                    *self._address, self._coder, PROGRAM, until, self._tls
-                )
-            return self._connection
+            while self._is_connecting:
+                if not self._turn.wait(seconds_left(until)) and self._is_connecting:
+                    raise error(9, f"no connection to {self._where} in time")
+            if self._is_closed:
+                raise self._closed()
+            ended = self._connection
+            if ended is not None and ended.is_open:
+                return ended
+            self._connection = None
+            self._is_connecting = True
+        made: Connection | None = None
+        try:
+            if ended is not None:
+                ended.close()
+            made = Connection(*self._address, self._coder, PROGRAM, until, self._tls)
+        finally:
+            with self._turn:
+                self._is_connecting = False
+                if not self._is_closed:
+                    self._connection = made
+                self._turn.notify_all()
+        if self._is_closed:
+            made.close()
+            raise self._closed()
+        return made
+
+    @property
+    def _where(self) -> str:
+        return f"{self._address[0]}:{self._address[1]}"
+
+    def _closed(self) -> ThumbprintError:
+        return error(24, f"the connection to {self._where} was closed by this program")
 
 
 def checked_timeout(timeout: float) -> float:

@@ -263,7 +263,7 @@ class Collection:
                 done = end
                 yield start, reply
 
-        return self._again_if_made_anew(ask)
+        return self._again_if_made_anew(ask, timeout)
 
     def _in_pieces(
         self, first: int, last: int, step: int, request: Callable[[int, int], Request]
@@ -310,7 +310,7 @@ class Collection:
         info = self.info(timeout=timeout)
         collection = bytes_of_identity(info.id)
         coder = self._coder_bytes()
-        most = self._client.body_byte_count_max - _HEAD_BYTE_COUNT
+        most = self._client.body_byte_count_max(timeout) - _HEAD_BYTE_COUNT
 
         def requests() -> Iterator[Request]:
             for shard, chosen in rows.batches(info.shard_count, most):
@@ -368,7 +368,7 @@ class Collection:
             for _, end, frame in self._in_pieces(done, len(wanted), _ROWS_AT_ONCE, request):
                 yield end, _completed(messages.decode_fetch_reply(frame.body), parts)
 
-        for end, records in self._again_if_made_anew(ask):
+        for end, records in self._again_if_made_anew(ask, timeout):
             done = end
             found.append(records)
         return concatenate(found)
@@ -398,14 +398,16 @@ class Collection:
     def _coder_bytes(self) -> bytes:
         return messages.text_within(self._client.coder, CODER_BYTE_COUNT_MAX, "coder")
 
-    def _again_if_made_anew(self, ask: Callable[[CollectionInfo], Iterator[T]]) -> Iterator[T]:
+    def _again_if_made_anew(
+        self, ask: Callable[[CollectionInfo], Iterator[T]], timeout: float | None
+    ) -> Iterator[T]:
         """Asks by the identity known; once more if the name stands for another one by now."""
         known = self._info
-        info = known or self.info()
+        info = known or self.info(timeout=timeout)
         try:
             yield from ask(info)
         except NotFoundError:
-            fresh = self.info()
+            fresh = self.info(timeout=timeout)
             if known is None or fresh.id == info.id:
                 raise
             yield from ask(fresh)

@@ -10,7 +10,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from . import messages
 from .errors import ThumbprintError, error, malformed
@@ -21,6 +21,7 @@ from .limits import (
     HANDSHAKE_BYTE_COUNT_MAX,
     REQUEST_COUNT_MAX,
 )
+from .silence import Silence, byte_counts
 from .tls import TLS, SecureSocket
 
 GRACE = 0.25
@@ -39,7 +40,8 @@ class Connection:
 
     There is no thread of its own: of the threads that wait for answers, one reads for all. A
     thread that cannot send because the other side does not read takes in answers meanwhile, so
-    that two full buffers never wait for each other.
+    that two full buffers never wait for each other. Whoever waits asks a silent side whether it is
+    there, and ends the connection if nothing comes.
     """
 
     def __init__(
@@ -61,10 +63,12 @@ class Connection:
         self._sending = threading.Lock()
         self._last_id = 0
         self._request_count_max = 1
+        # From the handshake on.
+        self._silence: Silence | None = None
         self._decoder = FrameDecoder(HANDSHAKE_BYTE_COUNT_MAX)
         self.body_byte_count_max = HANDSHAKE_BYTE_COUNT_MAX
         try:
-            plain = socket.create_connection((host, port), max(seconds_left(until), 1e-3))
+            plain = _socket_to(host, port, until)
         except OSError as cause:
             raise error(24, f"no connection to {self._peer}: {cause}") from cause
         self._socket: socket.socket | SecureSocket = plain
@@ -83,6 +87,7 @@ class Connection:
         except BaseException:
             self._socket.close()
             raise
+        self._silence = Silence(time.monotonic())
         self._decoder.body_byte_count_max = BODY_BYTE_COUNT_MAX
         self._request_count_max = min(self.welcome.request_count_max, REQUEST_COUNT_MAX)
         self.body_byte_count_max = min(self.welcome.body_byte_count_max, BODY_BYTE_COUNT_MAX)
@@ -101,8 +106,12 @@ class Connection:
             )
         self._pump(self._has_room, until)
         trace_id = secrets.randbits(64)
-        with self._sending:
+        with self._turn_to_send(seconds_left(until)) as is_mine:
+            if not is_mine:
+                raise error(9, f"{self._peer} did not take an earlier request in time")
             with self._turn:
+                if self._silence is not None and not self._awaited:
+                    self._silence.heard(time.monotonic())
                 self._last_id += 1
                 request_id = self._last_id
                 self._awaited.add(request_id)
@@ -114,6 +123,16 @@ class Connection:
                 self._fail(cause)
                 raise
         return request_id
+
+    @contextlib.contextmanager
+    def _turn_to_send(self, seconds: float) -> Iterator[bool]:
+        """Whether this thread may send; if another one does for too long, it may not."""
+        is_mine = self._sending.acquire(timeout=seconds)
+        try:
+            yield is_mine
+        finally:
+            if is_mine:
+                self._sending.release()
 
     def _has_room(self) -> bool:
         return len(self._awaited) - len(self._answers) < self._request_count_max
@@ -148,7 +167,9 @@ class Connection:
             self._abandoned.add(request_id)
         # Best effort: where not even this can be sent at once, the deadline ends the request.
         until = time.monotonic() + GRACE
-        with self._sending:
+        with self._turn_to_send(GRACE) as is_mine:
+            if not is_mine:
+                return
             with self._turn:
                 self._last_id += 1
                 cancel = Frame(
@@ -165,11 +186,16 @@ class Connection:
         with self._turn:
             if self._failure is not None:
                 return False
-            if self._awaited or self._is_reading:
+            if self._is_reading or len(self._awaited) > len(self._abandoned):
                 return True
-        # Nothing is awaited, so that anything to be read is an end or an error.
-        if self._ready(read=True, write=False, seconds=0)[0]:
-            self._read_if_free()
+        # Nobody waits for an answer, so that anything to be read is an end, an error, or too late.
+        try:
+            if self._ready(read=True, write=False, seconds=0)[0]:
+                self._read_if_free()
+            else:
+                self._listen()
+        except ThumbprintError as cause:
+            self._fail(cause)
         return self._failure is None
 
     def close(self) -> None:
@@ -216,9 +242,12 @@ class Connection:
         try:
             while True:
                 if until is not None:
-                    seconds = seconds_left(until)
+                    seconds = min(seconds_left(until), self._pause())
                     if not self._ready(read=True, write=False, seconds=seconds)[0]:
-                        return
+                        self._listen()
+                        if seconds_left(until) == 0:
+                            return
+                        continue
                 try:
                     byte_count = self._socket.recv_into(self._decoder.space())
                 except BlockingIOError:
@@ -227,6 +256,9 @@ class Connection:
                     continue
                 if byte_count == 0:
                     raise self._ended()
+                with self._turn:
+                    if self._silence is not None:
+                        self._silence.heard(time.monotonic())
                 frame = self._decoder.received(byte_count)
                 if frame is not None:
                     self._take(frame)
@@ -260,6 +292,49 @@ class Connection:
                     f"{self._peer} sent {frame.type.name} for request {frame.request_id}, "
                     "which is not under way"
                 )
+
+    # ---- Silence
+
+    def _pause(self) -> float:
+        """Seconds to wait for bytes before listening."""
+        with self._turn:
+            return math.inf if self._silence is None else self._silence.pause(time.monotonic())
+
+    def _listen(self) -> None:
+        """When nothing is there to be read: asks whether the other side is there, if it should have
+        said something; raises `DisconnectedError` if it does not say so."""
+        now = time.monotonic()
+        with self._turn:
+            silence = self._silence
+            if silence is None or not self._awaited:
+                return
+            is_doubtful = silence.is_doubtful(now)
+        if is_doubtful and self._ask_for_a_sign(silence):
+            return
+        if is_doubtful or silence.is_asked:
+            counts = byte_counts(self._socket)
+            with self._turn:
+                silence.look(now, counts[0] if counts is not None else None)
+                if silence.is_gone(now):
+                    raise error(24, f"{self._peer} is silent")
+
+    def _ask_for_a_sign(self, silence: Silence) -> bool:
+        """Whether that could be done without waiting for what others send."""
+        with self._turn_to_send(0) as is_mine:
+            if not is_mine or not self._ready(read=False, write=True, seconds=0)[1]:
+                return False
+            with self._turn:
+                self._last_id += 1
+                ping = Frame(FrameType.PING, self._last_id, 0, 0, messages.encode_token(0))
+                self._awaited.add(ping.request_id)
+                self._abandoned.add(ping.request_id)
+            self._write(encode_frame(ping), time.monotonic() + GRACE)
+            counts = byte_counts(self._socket)
+            with self._turn:
+                now = time.monotonic()
+                silence.asked(now, sum(counts) if counts is not None else 0)
+                silence.look(now, counts[0] if counts is not None else None)
+        return True
 
     # ---- Writing
 
@@ -316,6 +391,25 @@ class Connection:
         # The socket is closed by `close`, when nobody uses it any more.
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
+
+
+def _socket_to(host: str, port: int, until: float) -> socket.socket:
+    """Connects to the first address of a host that answers, all of them by one time."""
+    failure = OSError(f"no address for {host}")
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
+        try:
+            found = socket.socket(family, kind, protocol)
+        except OSError as cause:
+            failure = cause
+            continue
+        try:
+            found.settimeout(max(seconds_left(until), 1e-3))
+            found.connect(address)
+            return found
+        except OSError as cause:
+            found.close()
+            failure = cause
+    raise failure
 
 
 def _milliseconds_left(until: float) -> int:

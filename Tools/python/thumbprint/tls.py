@@ -94,6 +94,9 @@ class SecureSocket:
     def fileno(self) -> int:
         return self._socket.fileno()
 
+    def getsockopt(self, level: int, name: int, size: int) -> bytes:
+        return self._socket.getsockopt(level, name, size)
+
     def shutdown(self, how: int) -> None:
         # That of the socket below: the other one would wait for the other side.
         with self._turn:
