@@ -81,7 +81,7 @@ import ThumbprintWire
     #expect(matches.map { $0["distance"] as? Int } == reply.distances.map(Int.init))
     #expect(found["isComplete"] as? Bool == true && found["distanceMax"] as? Int == 4096)
     let certificate = try #require(found["certificate"] as? [String: Any])
-    #expect((certificate["sentence"] as? String)?.contains("nearest of all records") == true)
+    #expect((certificate["sentence"] as? String)?.contains("nearest of all 200 records") == true)
 
     // The same by the code itself, and names as they are, whatever is in them.
     let code = Self.feature(0).withUnsafeBytes { Data($0).base64EncodedString() }

@@ -9,12 +9,13 @@ package enum SearchSentence {
   package static func text(
     _ certificate: WireCertificate, of search: SearchRequest, matchCount: Int, isComplete: Bool
   ) -> String {
-    let records = isComplete ? "all records" : "all records that were searched"
+    let count = grouped(certificate.rowCount)
+    let records = isComplete ? "all \(count) records" : "the \(count) records that were searched"
     let radius = radius(of: search, matchCount: matchCount)
     let claim =
       switch (radius, matchCount) {
-      case (let radius?, 0): "nothing is within \(bits(radius))"
-      case (let radius?, _): "these are \(records) within \(bits(radius))"
+      case (let radius?, 0): "nothing is within \(bits(radius)) among \(records)"
+      case (let radius?, _): "these are the ones within \(bits(radius)) among \(records)"
       case (nil, 0): "there are no records"
       case (nil, _): "these are the nearest of \(records)"
       }
@@ -27,15 +28,13 @@ package enum SearchSentence {
           + "is \(chance(certificate.missProbability))."
       case .recall(let share):
         "Aimed at \(grouped(share * 100)) % of "
-          + (radius.map { "\(records) within \(bits($0))" } ?? "the nearest of \(records)")
+          + (radius.map { "those within \(bits($0)) among \(records)" }
+            ?? "the nearest of \(records)")
           + ", on average."
       }
-    // Rows that were replaced or deleted are covered until they are cleared away, so their number is
-    // not that of the records.
     let work =
       certificate.codesCompared < certificate.rowCount
-      ? " Only \(grouped(certificate.codesCompared)) of \(grouped(certificate.rowCount)) rows had to "
-        + "be compared bit by bit." : ""
+      ? " Only \(grouped(certificate.codesCompared)) codes had to be compared bit by bit." : ""
     let lack = isComplete ? "" : " Nothing is known of those in the shards that did not answer."
     return proof + work + lack
   }
