@@ -19,11 +19,12 @@ package enum PictureIDs {
 /// The tags by which a later run tells whether a file of a picture was changed.
 package enum PictureTags {
   package static let byteCount = "file_bytes"
+  package static let modified = "file_modified_ms"
 
   /// - Parameter modified: When the file was written, in milliseconds since 1970; `nil` if unknown.
   package static func tags(byteCount: some BinaryInteger, modified: Int64?) -> [String: String] {
     var tags = [Self.byteCount: "\(byteCount)"]
-    tags["file_modified_ms"] = modified.map { "\($0)" }
+    tags[Self.modified] = modified.map { "\($0)" }
     return tags
   }
 }

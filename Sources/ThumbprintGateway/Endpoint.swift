@@ -1,81 +1,119 @@
 import Hummingbird
+import ThumbprintClient
+import ThumbprintServer
+import ThumbprintWire
 
-/// Everything that the API answers; openapi.yaml describes each.
-public enum Endpoint: String, CaseIterable, Sendable {
-  case about, openAPI
-  case listCollections, createCollection, describeCollection, updateCollection, dropCollection
-  case collectionStats, sampleRecords, scrollRecords
-  case records, upsertRecords, deleteRecords, record, deleteRecord, addPicture
-  case search, code, thumbnail
-  case clusterStatus, rebalance, setBandwidth, drain, removeWorker, abortMove
+/// One of the things that the API answers; openapi.yaml describes each.
+public struct Endpoint: Sendable {
+  /// Its name in openapi.yaml.
+  public let operation: String
+  public let method: HTTPRequest.Method
+  /// With `{name}` where a value stands, as OpenAPI and the router write it.
+  public let path: String
+  /// What may stand behind the `?` of its address.
+  public let parameters: Set<String>
+  /// Whether it changes anything that is stored, or how the cluster keeps it.
+  public let isChange: Bool
 
-  public var method: HTTPRequest.Method {
-    switch self {
-    case .about, .openAPI, .listCollections, .describeCollection, .collectionStats,
-      .sampleRecords, .scrollRecords, .records, .record, .thumbnail, .clusterStatus:
-      .get
-    case .createCollection, .deleteRecords, .addPicture, .search, .code, .rebalance, .drain: .post
-    case .upsertRecords, .setBandwidth: .put
-    case .updateCollection: .patch
-    case .dropCollection, .deleteRecord, .removeWorker, .abortMove: .delete
-    }
+  let answer: @Sendable (Gateway, Question) async throws -> Response
+
+  /// A question to one of them, and what its address says.
+  struct Question {
+    let request: Request
+    let context: Gateway.Context
+    let parameters: QueryParameters
   }
 
-  /// Whether it changes anything that is stored, or how the cluster keeps it.
-  public var isChange: Bool { method != .get && ![.search, .code].contains(self) }
+  /// - Parameter path: Behind that of the API.
+  private init(
+    _ operation: String, _ method: HTTPRequest.Method, _ path: String,
+    parameters: Set<String> = [], isChange: Bool? = nil,
+    response: @escaping @Sendable (Gateway, Question) async throws -> Response
+  ) {
+    self.operation = operation
+    self.method = method
+    self.path = "/api/v1" + path
+    self.parameters = parameters
+    self.isChange = isChange ?? (method != .get)
+    answer = response
+  }
 
-  /// With `{name}` where a value stands, as OpenAPI and the router write it.
-  public var path: String {
-    let collection = "/api/v1/collections/{collection}"
-    return switch self {
-    case .about: "/api/v1"
-    case .openAPI: "/api/v1/openapi.yaml"
-    case .listCollections, .createCollection: "/api/v1/collections"
-    case .describeCollection, .updateCollection, .dropCollection: collection
-    case .collectionStats: "\(collection)/stats"
-    case .sampleRecords: "\(collection)/sample"
-    case .scrollRecords: "\(collection)/scroll"
-    case .records, .upsertRecords: "\(collection)/records"
-    case .deleteRecords: "\(collection)/records/delete"
-    case .record, .deleteRecord: "\(collection)/records/{id}"
-    case .addPicture: "\(collection)/pictures"
-    case .search: "\(collection)/search"
-    case .code: "/api/v1/codes"
-    case .thumbnail: "/api/v1/thumbnails/{code}"
-    case .clusterStatus: "/api/v1/cluster"
-    case .rebalance: "/api/v1/cluster/rebalance"
-    case .setBandwidth: "/api/v1/cluster/bandwidth"
-    case .drain: "/api/v1/cluster/workers/{worker}/drain"
-    case .removeWorker: "/api/v1/cluster/workers/{worker}"
-    case .abortMove: "/api/v1/cluster/moves/{move}"
+  private init(
+    _ operation: String, _ method: HTTPRequest.Method, _ path: String,
+    parameters: Set<String> = [], isChange: Bool? = nil, status: HTTPResponse.Status = .ok,
+    json: @escaping @Sendable (Gateway, Question) async throws -> any Encodable
+  ) {
+    self.init(operation, method, path, parameters: parameters, isChange: isChange) {
+      try Gateway.json(try await json($0, $1), status: status)
     }
   }
 }
 
-/// The bounds that the API holds its clients to.
-public enum GatewayLimits {
-  /// Bytes of a JSON body, unless it is one of records.
-  public static let jsonByteCountMax = 64 << 10
-  /// Bytes of a JSON body of records.
-  public static let recordsByteCountMax = 8 << 20
-  /// Records that one request writes or deletes.
-  public static let writeCountMax = 4096
-  /// Bodies of records that are received and written at once.
-  public static let writerCountMax = 4
-  /// Bytes of a picture file.
-  public static let pictureByteCountMax = 16 << 20
-  /// Pixels of a picture that has to be decoded whole; about ten bytes of memory each.
-  public static let pixelCountMax = 16_000_000
-  /// Matches of one answer.
-  public static let matchCountMax = 1000
-  /// Records of one answer.
-  public static let recordCountMax = 1000
-  /// Records of one sample.
-  public static let sampleCountMax = 250
-  /// Pictures that are received and coded at once.
-  public static let uploadCountMax = 8
-  /// Pictures that wait to be coded, or codes to be decoded.
-  public static let waitingCountMax = 256
-  /// How long the body of a request may take.
-  public static let bodySeconds = 30
+extension Endpoint {
+  public static let all = ofCollections + ofRecords + ofSearch + ofCluster
+
+  private static let collection = "/collections/{collection}"
+
+  private static let ofCollections: [Endpoint] = [
+    Endpoint("listCollections", .get, "/collections") { gateway, _ in
+      try await gateway.client.collections().map(CollectionAnswer.init)
+    },
+    Endpoint("createCollection", .post, "/collections", status: .created) {
+      try await $0.createCollection($1)
+    },
+    Endpoint("describeCollection", .get, collection) {
+      CollectionAnswer(try await $0.collection($1).description)
+    },
+    Endpoint("updateCollection", .patch, collection) { try await $0.updateCollection($1) },
+    Endpoint("dropCollection", .delete, collection) {
+      try await $0.client.run(DropCollection(collection: $0.name($1, "collection")))
+    },
+    Endpoint("collectionStats", .get, "\(collection)/stats") {
+      StatsAnswer(try await $0.collection($1).stats())
+    },
+  ]
+
+  private static let ofRecords: [Endpoint] = [
+    Endpoint("sampleRecords", .get, "\(collection)/sample", parameters: ["count"]) {
+      try await $0.sample($1)
+    },
+    Endpoint("scrollRecords", .get, "\(collection)/scroll", parameters: ["after", "limit"]) {
+      try await $0.scroll($1)
+    },
+    Endpoint("records", .get, "\(collection)/records", parameters: ["ids"]) {
+      try await $0.records($1)
+    },
+    Endpoint("upsertRecords", .put, "\(collection)/records") { try await $0.upsert($1) },
+    Endpoint("deleteRecords", .post, "\(collection)/records/delete") { try await $0.delete($1) },
+    Endpoint("record", .get, "\(collection)/records/{id}") { try await $0.record($1) },
+    Endpoint("deleteRecord", .delete, "\(collection)/records/{id}") {
+      try await $0.deleteOne($1)
+    },
+    Endpoint(
+      "addPicture", .post, "\(collection)/pictures", parameters: ["name", "id", "modified"]
+    ) { try await $0.addPicture($1) },
+  ]
+
+  private static let ofSearch: [Endpoint] = [
+    Endpoint("search", .post, "\(collection)/search", isChange: false) {
+      try await $0.search($1)
+    },
+    Endpoint("code", .post, "/codes", isChange: false) { try await $0.code($1) },
+    Endpoint("thumbnail", .get, "/thumbnails/{code}", response: { try await $0.thumbnail($1) }),
+  ]
+
+  private static let ofCluster: [Endpoint] = [
+    Endpoint("about", .get, "") { gateway, _ in gateway.about() },
+    Endpoint("openAPI", .get, "/openapi.yaml", response: { _, _ in PageFile.openAPI }),
+    Endpoint("clusterStatus", .get, "/cluster") { gateway, _ in
+      try await gateway.client.run(ClusterStatusOperation())
+    },
+    Endpoint("rebalance", .post, "/cluster/rebalance") { try await $0.rebalance($1) },
+    Endpoint("setBandwidth", .put, "/cluster/bandwidth") { try await $0.setBandwidth($1) },
+    Endpoint("drain", .post, "/cluster/workers/{worker}/drain") { try await $0.drain($1) },
+    Endpoint("removeWorker", .delete, "/cluster/workers/{worker}") {
+      try await $0.removeWorker($1)
+    },
+    Endpoint("abortMove", .delete, "/cluster/moves/{move}") { try await $0.abortMove($1) },
+  ]
 }

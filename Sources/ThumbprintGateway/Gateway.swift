@@ -10,43 +10,44 @@ import ThumbprintServer
 import ThumbprintTransport
 import ThumbprintWire
 
+/// Who may change things over HTTP.
+public enum GatewayAccess: String, Sendable {
+  case full = "full"
+  case readOnly = "read-only"
+}
+
 /// The HTTP/JSON API of a coordinator and its web page.
 ///
 /// It is a client of its coordinator like any other: what is asked here goes through the same
 /// connection, limits and checks as what comes over the binary protocol.
 public final class Gateway: Sendable {
   typealias Context = BasicRequestContext
+  typealias Question = Endpoint.Question
 
   let client: ClusterClient
   /// `nil` if this coordinator codes and shows no pictures.
   let pictures: PictureDesk?
   let access: GatewayAccess
-  let names: ServerNames
-  let uploads = Slots(GatewayLimits.uploadCountMax, "pictures are being received")
-  let writers = Slots(GatewayLimits.writerCountMax, "bodies of records are being received")
+  let picturesHeld = ByteBudget(GatewayLimits.picturesHeldByteCountMax, "pictures")
+  let recordsHeld = ByteBudget(GatewayLimits.recordsHeldByteCountMax, "records")
+  let writers = Slots(GatewayLimits.writerCountMax, "bodies of records are being written")
   let samples = SampleFrames()
 
-  /// - Parameters:
-  ///   - client: Of the coordinator that this process is.
-  ///   - names: Those that it goes by; see ``ServerNames`` on what others are refused.
-  public init(
-    client: ClusterClient, pictures: PictureDesk?, access: GatewayAccess, names: ServerNames
-  ) {
+  /// - Parameter client: Of the coordinator that this process is.
+  public init(client: ClusterClient, pictures: PictureDesk?, access: GatewayAccess) {
     self.client = client
     self.pictures = pictures
     self.access = access
-    self.names = names
   }
 
   /// The gateway of the coordinator that listens at an address of this machine.
   ///
   /// - Parameters:
   ///   - model: The path of a model, `none`, or `nil` for the one of this installation.
-  ///   - names: Those of the HTTP server.
   ///   - security: Of the coordinator.
   /// - Throws: `ServiceError`: `invalid` about the model, and what connecting throws.
   public convenience init(
-    of host: String, port: Int, model: String?, access: GatewayAccess, names: ServerNames,
+    of host: String, port: Int, model: String?, access: GatewayAccess,
     security: TransportSecurity? = nil, logger: Logger
   ) async throws {
     let pictures = try Self.desk(model, logger)
@@ -54,7 +55,7 @@ public final class Gateway: Sendable {
     let client = try await ClusterClient.connect(
       host: anyHost[host] ?? host, port: port, program: Daemon.program("thumbprint-gateway"),
       security: security.map { PeerSecurity(toItself: $0) })
-    self.init(client: client, pictures: pictures, access: access, names: names)
+    self.init(client: client, pictures: pictures, access: access)
   }
 
   private static func desk(_ model: String?, _ logger: Logger) throws -> PictureDesk? {
@@ -74,9 +75,8 @@ public final class Gateway: Sendable {
   public static var pagePaths: Set<String> { Set(PageFile.allCases.map(\.path)) }
 
   public func addRoutes(to routes: HTTPServer.Routes) {
-    routes.add(middleware: BrowserRules(names: names))
     var methods: [String: Set<HTTPRequest.Method>] = [:]
-    for endpoint in Endpoint.allCases {
+    for endpoint in Endpoint.all {
       methods[endpoint.path, default: []].insert(endpoint.method)
       routes.on(RouterPath(endpoint.path), method: endpoint.method) { [self] request, context in
         try await answer(endpoint, request, context)
@@ -122,87 +122,74 @@ public final class Gateway: Sendable {
         .refused, "this coordinator answers only reads over HTTP",
         hint: "see its setting --http-access; other programs may write")
     }
-    return switch endpoint {
-    case .about: try json(about())
-    case .openAPI: PageFile.openAPI
-    case .listCollections: try json(try await client.collections().map(CollectionAnswer.init))
-    case .createCollection: try json(try await createCollection(request), status: .created)
-    case .describeCollection:
-      try json(CollectionAnswer(try await collection(context).description))
-    case .updateCollection: try json(try await updateCollection(request, context))
-    case .dropCollection:
-      try json(try await client.run(DropCollection(collection: name(context, "collection"))))
-    case .collectionStats: try json(StatsAnswer(try await collection(context).stats()))
-    case .sampleRecords: try json(try await sample(request, context))
-    case .scrollRecords: try json(try await scroll(request, context))
-    case .records: try json(try await records(request, context))
-    case .upsertRecords: try json(try await upsert(request, context))
-    case .deleteRecords: try json(try await delete(request, context))
-    case .record: try json(try await record(context))
-    case .deleteRecord: try json(try await deleteOne(context))
-    case .addPicture: try json(try await addPicture(request, context))
-    case .search: try json(try await search(request, context))
-    case .code: try json(try await code(request))
-    case .thumbnail: try await thumbnail(context)
-    case .clusterStatus: try json(try await client.run(ClusterStatusOperation()))
-    case .rebalance: try json(try await rebalance(request))
-    case .setBandwidth: try json(try await setBandwidth(request))
-    case .drain: try json(try await drain(request, context))
-    case .removeWorker: try json(try await removeWorker(context))
-    case .abortMove: try json(try await abortMove(context))
-    }
+    let parameters = try QueryParameters(request, known: endpoint.parameters)
+    return try await endpoint.answer(
+      self, Question(request: request, context: context, parameters: parameters))
   }
 
   // MARK: What requests say
 
   /// A part of the path, with what was escaped in it.
-  func name(_ context: Context, _ key: String) throws(ServiceError) -> String {
-    guard let text = context.parameters.get(key)?.removingPercentEncoding, !text.isEmpty else {
+  func name(_ question: Question, _ key: String) throws(ServiceError) -> String {
+    let text = question.context.parameters.get(key)?.removingPercentEncoding
+    guard let text, !text.isEmpty else {
       throw ServiceError(.invalid, "the \(key) in the path is not escaped as it should be")
     }
     return text
   }
 
-  func collection(_ context: Context) async throws(ServiceError) -> RemoteCollection {
-    try await client.collection(try name(context, "collection"))
+  func collection(_ question: Question) async throws(ServiceError) -> RemoteCollection {
+    try await client.collection(try name(question, "collection"))
   }
 
   /// The body of a request, whole, and in time.
-  func body(_ request: Request, byteCountMax: Int) async throws -> [UInt8] {
-    let buffer = try await withThrowingTaskGroup(of: ByteBuffer?.self) { group in
-      group.addTask { try await request.body.collect(upTo: byteCountMax) }
+  ///
+  /// - Parameter share: Of the bytes that may be held at once, if it is one of the large ones.
+  func body(
+    _ request: Request, byteCountMax: Int, share: ByteBudget.Share? = nil
+  ) async throws -> [UInt8] {
+    let bytes = try await withThrowingTaskGroup(of: [UInt8]?.self) { group in
+      group.addTask {
+        var bytes: [UInt8] = []
+        for try await part in request.body {
+          guard bytes.count + part.readableBytes <= byteCountMax else {
+            throw ServiceError(
+              .tooLarge, "the body of the request has more than \(byteCountMax) bytes")
+          }
+          try share?.take(part.readableBytes)
+          bytes += part.readableBytesView
+        }
+        return bytes
+      }
       group.addTask {
         try await Task.sleep(for: .seconds(GatewayLimits.bodySeconds))
         return nil
       }
       defer { group.cancelAll() }
-      do {
-        return try await group.next() ?? nil
-      } catch is NIOTooManyBytesError {
-        throw ServiceError(
-          .tooLarge, "the body of the request has more than \(byteCountMax) bytes")
-      }
+      return try await group.next() ?? nil
     }
-    guard let buffer else {
+    guard let bytes else {
       throw ServiceError(
         .tooSlow, "the body of the request took longer than \(GatewayLimits.bodySeconds) s")
     }
-    return Array(buffer.readableBytesView)
+    return bytes
   }
 
-  /// The body of a request as JSON; an empty one is `{}`.
+  /// The body of a request as JSON.
   func jsonBody<Body: RequestBody>(
     _ request: Request, as type: Body.Type,
-    byteCountMax: Int = GatewayLimits.jsonByteCountMax
+    byteCountMax: Int = GatewayLimits.jsonByteCountMax, share: ByteBudget.Share? = nil
   ) async throws -> Body {
-    guard Self.mediaType(request) == "application/json" else {
+    guard Self.mediaType(request) == AnswerJSON.type else {
       throw ServiceError(.invalid, "the content type has to be application/json")
     }
-    let bytes = try await body(request, byteCountMax: byteCountMax)
+    let bytes = try await body(request, byteCountMax: byteCountMax, share: share)
+    guard !bytes.isEmpty else {
+      throw ServiceError(
+        .invalid, "the body of the request is empty", hint: "{} is an object without keys")
+    }
     do {
-      return try JSONDecoder().decode(
-        Strict<Body>.self, from: Data(bytes.isEmpty ? Array("{}".utf8) : bytes)
-      ).body
+      return try JSONDecoder().decode(Strict<Body>.self, from: Data(bytes)).body
     } catch let error as DecodingError {
       throw ServiceError(.invalid, "the body of the request: \(error.line)")
     } catch let error as ServiceError {
@@ -220,40 +207,9 @@ public final class Gateway: Sendable {
 
   // MARK: What answers say
 
-  func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return Response(
-      status: status,
-      headers: [.contentType: "application/json", .cacheControl: "no-store"],
-      body: .init(byteBuffer: ByteBuffer(bytes: try encoder.encode(value))))
-  }
-}
-
-extension DecodingError {
-  /// What was expected and where, in one line.
-  fileprivate var line: String {
-    let (context, what): (Context, String) =
-      switch self {
-      case .typeMismatch(let type, let context): (context, "\(Self.name(of: type)) is expected")
-      case .valueNotFound(let type, let context): (context, "\(type) is missing")
-      case .keyNotFound(let key, let context): (context, "'\(key.stringValue)' is missing")
-      case .dataCorrupted(let context):
-        // Foundation says the same of what is no JSON and of numbers that no type holds.
-        (
-          context,
-          context.debugDescription.contains("not valid JSON")
-            ? "is not JSON, or a number in it is out of range" : context.debugDescription
-        )
-      @unknown default: (Context(codingPath: [], debugDescription: ""), "cannot be read")
-      }
-    let place = context.codingPath.map { $0.intValue.map(String.init) ?? $0.stringValue }
-      .joined(separator: ".")
-    return String((place.isEmpty ? what : "\(place): \(what)").prefix(256))
-  }
-
-  private static func name(of type: any Any.Type) -> String {
-    if type is [String: Any].Type { return "an object" }
-    return type is [Any].Type ? "an array" : "\(type)"
+  static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
+    Response(
+      status: status, headers: [.contentType: AnswerJSON.type],
+      body: .init(byteBuffer: try AnswerJSON.encode(value)))
   }
 }

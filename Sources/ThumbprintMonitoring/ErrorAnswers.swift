@@ -1,6 +1,9 @@
 import Foundation
+import HTTPTypes
 import Hummingbird
 import Logging
+import NIOCore
+import NIOHTTP1
 import ThumbprintWire
 
 /// Turns every error of a route into JSON in one form, and logs what is the server's fault.
@@ -23,6 +26,9 @@ public struct ErrorAnswers<Context: RequestContext>: RouterMiddleware {
       return answer(error, request, context)
     } catch let error as any HTTPResponseError {
       return answer(Self.error(of: error, request), request, context)
+    } catch let error as HTTPParserError {
+      let error = ServiceError(.invalid, "the body of the request is not as HTTP has it: \(error)")
+      return answer(error, request, context)
     } catch {
       logger.error(
         "HTTP request failed",
@@ -58,15 +64,47 @@ public struct ErrorAnswers<Context: RequestContext>: RouterMiddleware {
 
   /// An answer that reports an error.
   public static func response(_ error: ServiceError, requestID: String) -> Response {
-    let body = ErrorBody(
-      error: .init(
-        code: "\(error.code)", message: error.message, hint: error.hint, requestId: requestID))
+    Response(
+      status: .init(code: error.code.httpStatus),
+      headers: [.contentType: AnswerJSON.type],
+      body: .init(byteBuffer: error.answerBody(requestID: requestID)))
+  }
+}
+
+/// The JSON of answers.
+package enum AnswerJSON {
+  package static let type = "application/json"
+
+  package static func encode(_ value: some Encodable) throws -> ByteBuffer {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    let data = (try? encoder.encode(body)) ?? Data()
-    return Response(
-      status: .init(code: error.code.httpStatus),
-      headers: [.contentType: "application/json"], body: .init(byteBuffer: .init(bytes: data)))
+    return ByteBuffer(bytes: try encoder.encode(value))
+  }
+}
+
+extension ServiceError {
+  /// How HTTP reports it.
+  func answerBody(requestID: String) -> ByteBuffer {
+    let body = ErrorBody(
+      error: .init(code: "\(code)", message: message, hint: hint, requestId: requestID))
+    return (try? AnswerJSON.encode(body)) ?? ByteBuffer()
+  }
+}
+
+extension HTTPParserError {
+  /// What is wrong with a request that is no HTTP.
+  ///
+  /// - Parameter headByteCountMax: The bound of its head.
+  func serviceError(headByteCountMax: Int) -> ServiceError {
+    switch self {
+    case .headerOverflow:
+      ServiceError(
+        .tooLarge,
+        "the head of the request has more than \(headByteCountMax) bytes or "
+          + "\(HTTPServer.Limits.fieldCountMax) fields")
+    case .invalidMethod: ServiceError(.unknownMessage, "HTTP has no such method")
+    default: ServiceError(.invalid, "the request is not HTTP: \(self)")
+    }
   }
 }
 

@@ -1,9 +1,11 @@
-// With ErrorAnswers.swift, the only file that knows how Hummingbird is started.
+// The only file that knows how Hummingbird is started.
 
+import HTTPTypes
 import Hummingbird
 import HummingbirdCore
 import Logging
 import NIOCore
+import NIOHTTP1
 import NIOPosix
 import ServiceLifecycle
 import ThumbprintTransport
@@ -14,14 +16,27 @@ import ThumbprintWire
 public struct HTTPServer: Service {
   /// The bounds that it holds clients to.
   public struct Limits: Sendable {
-    /// The most connections; further ones wait until one ends.
+    /// The most connections; the one that has asked for nothing for the longest time makes room
+    /// for the last, and further ones wait until one ends.
     public var connectionCountMax = 256
     /// How long a connection may be silent, or take for the head of a request.
     public var idleTimeout = TimeAmount.seconds(30)
-    /// Bytes of the head of a request.
-    public var headByteCountMax = 16 << 10
+    /// How long a request may take from its head to the end of its body; what answers it may have
+    /// less patience, and says so.
+    public var requestTimeout = TimeAmount.seconds(40)
+    /// How long a client that is being answered may read next to nothing.
+    public var answerTimeout = TimeAmount.seconds(30)
+    /// How long a client that was answered before it had sent all may go on sending, and be heard
+    /// by nobody.
+    public var leaveTimeout = TimeAmount.seconds(5)
+    /// Bytes of the head of a request: as many ids as may be asked for, each 20 digits and an escaped
+    /// comma, and as much again for other fields.
+    public var headByteCountMax = 48 << 10
     /// How long a handshake of TLS may take.
     public var handshakeTimeout = TimeAmount.seconds(5)
+
+    /// Fields of the head of a request.
+    static let fieldCountMax = 100
 
     public init() {}
 
@@ -30,7 +45,7 @@ public struct HTTPServer: Service {
         idleTimeout: idleTimeout,
         httpDecoderConfiguration: .init(
           maxHeaderFieldSize: headByteCountMax, maxHeaderListSize: headByteCountMax,
-          maxHeaderFieldCount: 100))
+          maxHeaderFieldCount: Self.fieldCountMax))
     }
   }
 
@@ -67,12 +82,13 @@ public struct HTTPServer: Service {
   /// - Throws: `ServiceError` `unavailable` if the address cannot be had.
   public func run() async throws {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let table = ConnectionTable(countMax: limits.connectionCountMax)
     let application = Application(
       responder: responder,
-      server: HTTPServerBuilder { [security, limits] in
-        SecuredChannel(
+      server: HTTPServerBuilder { [security, limits, logger] in
+        BoundedChannel(
           base: HTTP1Channel(responder: $0, configuration: limits.configuration),
-          security: security, handshakeTimeout: limits.handshakeTimeout)
+          security: security, limits: limits, table: table, logger: logger)
       },
       configuration: ApplicationConfiguration(
         address: .hostname(host, port: port),
@@ -102,22 +118,48 @@ public struct HTTPServer: Service {
   }
 }
 
-/// A connection that speaks TLS first, if it has to.
-private struct SecuredChannel: ServerChildChannel {
+/// A connection that speaks TLS first, if it has to, and is held to the bounds of time.
+private struct BoundedChannel: ServerChildChannel {
   typealias Value = HTTP1Channel.Value
 
   let base: HTTP1Channel
   let security: TransportSecurity?
-  let handshakeTimeout: TimeAmount
+  let limits: HTTPServer.Limits
+  let table: ConnectionTable
+  let logger: Logger
 
   func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-    guard let security else { return base.setup(channel: channel, logger: logger) }
+    table.opened(channel)
     return channel.eventLoop.makeCompletedFuture {
-      try security.secureHTTP(channel, handshakeTimeout: handshakeTimeout)
-    }.flatMap { base.setup(channel: channel, logger: logger) }
+      try security?.secureHTTP(channel, handshakeTimeout: limits.handshakeTimeout)
+    }.flatMap {
+      base.setup(channel: channel, logger: logger)
+    }.flatMapThrowing { value in
+      // Right behind what makes requests of bytes, so that nothing is between it and the client
+      // that could hold something back.
+      let pipeline = channel.pipeline.syncOperations
+      let decoder = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
+      try pipeline.addHandler(
+        HTTPConnection(limits, table, onProblem: answer), position: .after(decoder))
+      return value
+    }
   }
 
   func handle(value: Value, logger: Logger) async {
     await base.handle(value: value, logger: logger)
+  }
+
+  /// The answer to what is no HTTP, in the form of all errors.
+  private func answer(_ problem: HTTPParserError) -> HTTPProblem {
+    let id = "\(RequestID())"
+    let error = problem.serviceError(headByteCountMax: limits.headByteCountMax)
+    logger.info(
+      "HTTP request failed",
+      metadata: ["request": "\(id)", "code": "\(error.code)", "why": "\(error.message)"])
+    var fields = ProtectiveFields<BasicRequestContext>.all
+    fields[.contentType] = AnswerJSON.type
+    return HTTPProblem(
+      status: error.code.httpStatus, fields: fields.map { ($0.name.rawName, $0.value) },
+      body: error.answerBody(requestID: id))
   }
 }

@@ -109,20 +109,23 @@ extension ServingOptions.Values {
   ///
   /// - Parameters:
   ///   - metrics: What `process` counts with.
+  ///   - names: More names that it goes by; see ``ServerNames`` on what others are refused.
   ///   - openPaths: What else than the probes is answered without a token.
   ///   - more: Adds what else it serves.
   public func httpServices(
-    of process: any WatchedProcess, metrics: PrometheusMetrics, openPaths: Set<String> = [],
-    more: (HTTPServer.Routes) -> Void = { _ in }
+    of process: any WatchedProcess, metrics: PrometheusMetrics, names: [String] = [],
+    openPaths: Set<String> = [], more: (HTTPServer.Routes) -> Void = { _ in }
   ) -> [any Service] {
     guard let http else { return [] }
     let routes = HTTPServer.Routes(options: .autoGenerateHeadEndpoints)
+    routes.add(middleware: ProtectiveFields())
     routes.add(middleware: ErrorAnswers(logger: logger))
     if let token {
       routes.add(
         middleware: TokenGuard(
           token: token, openPaths: openPaths.union(Probes.openPaths), logger: logger))
     }
+    routes.add(middleware: BrowserRules(names: ServerNames(host: http.host, names: names)))
     Probes(of: process, metrics: metrics).addRoutes(to: routes)
     more(routes)
     return [

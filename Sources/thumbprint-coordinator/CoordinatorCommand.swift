@@ -80,18 +80,17 @@ struct CoordinatorCommand: AsyncParsableCommand {
       limits: common.limits, security: common.security, metrics: CoordinatorMetrics(metrics),
       program: Daemon.program("thumbprint-coordinator"), logger: common.logger)
     var gateway: Gateway?
-    if let http = common.http {
+    if common.http != nil {
       gateway = try await Gateway(
         of: listen.host, port: node.port,
         model: settings.value("model", flag: model)?.text, access: access ?? .full,
-        names: ServerNames(host: http.host, names: names ?? []), security: common.security,
-        logger: common.logger)
+        security: common.security, logger: common.logger)
     }
     let services: [any Service] =
       [node]
-      + common.httpServices(of: node, metrics: metrics, openPaths: Gateway.pagePaths) { [gateway] in
-        gateway?.addRoutes(to: $0)
-      }
+      + common.httpServices(
+        of: node, metrics: metrics, names: names ?? [], openPaths: Gateway.pagePaths
+      ) { [gateway] in gateway?.addRoutes(to: $0) }
     try await Daemon.run(services, logger: common.logger)
   }
 

@@ -2,6 +2,7 @@ import Foundation
 import HTTPTypes
 import Testing
 import ThumbprintGateway
+import ThumbprintMonitoring
 
 /// Who may make a browser change something.
 @Suite struct BrowserRulesTests {
@@ -50,6 +51,32 @@ import ThumbprintGateway
     #expect(try site.ask("GET", "/collections", headers: script).status == 403)
     #expect(
       try !site.get("/collections").head.lowercased().contains("access-control-allow-origin"))
+    // Metrics are nothing for others either, of a coordinator or a worker.
+    for port in [site.port, site.pair.workerHTTP] {
+      for headers in [["Host: localhost"] + script, ["Host: evil.example"]] {
+        let answer = try Socket.ask("GET", "/metrics", port: port, headers: headers)
+        #expect(answer.status == 403, "\(headers): \(answer.text.prefix(100))")
+        for path in ["/livez", "/readyz"] {
+          let probe = try Socket.ask("GET", path, port: port, headers: headers)
+          #expect(probe.status == 200, "\(path)")
+        }
+      }
+      #expect(try Socket.get("/metrics", port: port).status == 200)
+    }
+    // Errors are no less protected than answers.
+    for (method, path, status) in [
+      ("GET", "/collections", 200), ("GET", "/collections/none", 404), ("GET", "/none", 404),
+      ("GET", "/collections?x=1", 400), ("PUT", "/cluster", 405), ("BREW", "/cluster", 400),
+    ] {
+      let answer = try site.ask(method, path)
+      #expect(answer.status == status, "\(method) \(path): \(answer.text)")
+      let head = answer.head.lowercased()
+      for field in [
+        "x-content-type-options: nosniff", "content-security-policy: default-src 'none'",
+        "cross-origin-resource-policy: same-origin", "cache-control: no-store",
+        "referrer-policy: no-referrer",
+      ] { #expect(head.contains(field), "\(method) \(path): \(field)") }
+    }
     await site.end()
   }
 
@@ -81,13 +108,13 @@ import ThumbprintGateway
         "lmdb:\(folder.appending(path: "metadata").path)",
       ], log: folder.appending(path: "log"))
     let port = try await process.port("listening for HTTP")
-    for endpoint in Endpoint.allCases {
+    for endpoint in Endpoint.all {
       let path = endpoint.path.replacing(#/\{[a-z]+\}/#, with: "7")
       let answer = try Socket.ask(
         endpoint.method.rawValue, path, port: port,
         headers: ["Host: pictures.example.org", "Content-Type: application/json"],
         body: endpoint.method == .get ? [] : Array("{}".utf8))
-      #expect((answer.status == 403) == endpoint.isChange, "\(endpoint): \(answer.text)")
+      #expect((answer.status == 403) == endpoint.isChange, "\(endpoint.operation): \(answer.text)")
       if endpoint.isChange { #expect(answer.text.contains("only reads"), "\(answer.text)") }
     }
     #expect(try Socket.get("/api/v1", port: port).text.contains("\"isReadOnly\":true"))

@@ -6,6 +6,7 @@ import ThumbprintCodes
 import ThumbprintCoding
 import ThumbprintGateway
 import ThumbprintImages
+import ThumbprintMonitoring
 import ThumbprintWire
 
 /// The HTTP API of the coordinator, over its port.
@@ -19,7 +20,7 @@ import ThumbprintWire
         written.insert([method.uppercased(), path, id ?? ""])
       }
     }
-    let served = Set(Endpoint.allCases.map { [$0.method.rawValue, $0.path, $0.rawValue] })
+    let served = Set(Endpoint.all.map { [$0.method.rawValue, $0.path, $0.operation] })
     #expect(written == served)
   }
 
@@ -29,10 +30,10 @@ import ThumbprintWire
       "\($0.output.1) \($0.output.2)"
     }
     #expect(
-      rows.count == Endpoint.allCases.count
+      rows.count == Endpoint.all.count
         && Set(rows)
           == Set(
-            Endpoint.allCases.map {
+            Endpoint.all.map {
               "\($0.method.rawValue) \($0.path)"
             })
     )
@@ -40,14 +41,15 @@ import ThumbprintWire
       GatewayLimits.jsonByteCountMax, GatewayLimits.recordsByteCountMax,
       GatewayLimits.writeCountMax, GatewayLimits.pictureByteCountMax, GatewayLimits.pixelCountMax,
       GatewayLimits.matchCountMax, GatewayLimits.recordCountMax,
+      GatewayLimits.picturesHeldByteCountMax, GatewayLimits.recordsHeldByteCountMax,
+      HTTPServer.Limits().headByteCountMax,
     ] {
       let written = String("\(bound)".reversed()).matches(of: /.{1,3}/)
         .map { String($0.output.reversed()) }.reversed().joined(separator: ",")
       #expect(text.contains(written), "\(written)")
     }
     for bound in [
-      "records at once | 4,096; \(GatewayLimits.writerCountMax) |",
-      "coded at once | \(GatewayLimits.uploadCountMax) |",
+      "written at once | 4,096; \(GatewayLimits.writerCountMax) |",
       "of a sample | 1,000; \(GatewayLimits.sampleCountMax) |",
       "body of a request | \(GatewayLimits.bodySeconds) s |",
     ] { #expect(text.contains(bound), "\(bound)") }
@@ -79,7 +81,7 @@ import ThumbprintWire
     #expect(matches.map { $0["distance"] as? Int } == reply.distances.map(Int.init))
     #expect(found["isComplete"] as? Bool == true && found["distanceMax"] as? Int == 4096)
     let certificate = try #require(found["certificate"] as? [String: Any])
-    #expect((certificate["sentence"] as? String)?.contains("200 records") == true)
+    #expect((certificate["sentence"] as? String)?.contains("nearest of all 200 records") == true)
 
     // The same by the code itself, and names as they are, whatever is in them.
     let code = Self.feature(0).withUnsafeBytes { Data($0).base64EncodedString() }
@@ -124,6 +126,14 @@ import ThumbprintWire
     for byteCount in [16, 32, 48, 64] {
       let shown = try site.get("/thumbnails/\(text.prefix(2 * byteCount))")
       #expect(shown.head.contains("image/png"))
+      // What is kept is asked for again soon: another model shows the same code otherwise.
+      let tag = try #require(shown.head.firstMatch(of: /(?i)etag: (".*?")/)?.output.1)
+      #expect(!shown.head.contains("immutable"))
+      for (known, status) in [(tag, 304), ("\"other\", \(tag)", 304), ("\"other\"", 200)] {
+        let again = try site.ask(
+          "GET", "/thumbnails/\(text.prefix(2 * byteCount))", headers: ["If-None-Match: \(known)"])
+        #expect(again.status == status && again.body.isEmpty == (status == 304))
+      }
       let expected = model.codec.decode(image, byteCount: byteCount)
       #expect(try PictureReader.decode(shown.body) == expected)
     }

@@ -204,6 +204,25 @@ import ThumbprintWire
       let answer = try post(query, bytes)
       #expect(answer.status == 400 && answer.text.contains(part), "\(answer.text)")
     }
+    // What the record says beyond the file stays: `thumbprint ingest` finds a picture by its path.
+    var ingested = stored
+    ingested.tags["file_path"] = "/data/folder/7.jpg"
+    ingested.tags["file_modified_ms"] = "1700000000124"
+    _ = try await collection.upsert([ingested])
+    for query in ["name=folder/7.jpg", "id=\(id)", "name=folder/7.jpg&modified=1700000000123"] {
+      let same = try read(post(query, file), as: "Added")
+      #expect((same["counts"] as? [String: Any])?["unchanged"] as? Int == 1, "\(query)")
+      #expect(try await collection.records([id])[id] == ingested, "\(query)")
+    }
+    let changed = try Picture(width: 70, height: 50, red: 240, green: 20, blue: 10).png()
+    _ = try read(post("name=folder/7.jpg&modified=1800000000000", changed), as: "Added")
+    let path = ["file_path": "/data/folder/7.jpg", "file_bytes": "\(changed.count)"]
+    #expect(
+      try await collection.records([id])[id]?.tags
+        == path.merging(["file_modified_ms": "1800000000000"]) { $1 })
+    // The time of the earlier file is not that of this one.
+    _ = try read(post("name=folder/7.jpg", file), as: "Added")
+    #expect(try await collection.records([id])[id]?.tags["file_modified_ms"] == nil)
     // What was coded by others is not mixed with it.
     #expect(try site.post("/collections", ["name": "d", "coder": "their-coder"]).status == 201)
     let mixed = try Socket.post(
@@ -238,8 +257,9 @@ import ThumbprintWire
       #expect(answer.status == status && answer.text.contains(part), "\(path): \(answer.text)")
     }
     for (body, part) in [
-      ("0", "an object is expected"), (#"{"bandwidth": 1e40}"#, "out of range"),
-      (#"{"bandwidth": "1"}"#, "bandwidth: Int is expected"), ("{", "is not JSON"),
+      ("0", "an object is expected"), (#"{"bandwidth": 1e40}"#, "a whole number"),
+      (#"{"bandwidth": "1"}"#, "bandwidth: a whole number of at most 64 bits is expected"),
+      ("{", "is not JSON"),
     ] {
       let answer = try Socket.ask(
         "PUT", "/api/v1/cluster/bandwidth", port: site.port,

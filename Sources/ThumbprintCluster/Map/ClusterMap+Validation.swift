@@ -110,11 +110,13 @@ extension CollectionEntry {
     let isPlain = name.unicodeScalars.allSatisfy {
       $0.properties.generalCategory != .control && $0 != "/"
     }
-    guard isPlain, (1...ClusterLimits.collectionNameByteCountMax).contains(name.utf8.count) else {
+    guard isPlain, (1...ClusterLimits.collectionNameByteCountMax).contains(name.utf8.count),
+      name != ".", name != ".."
+    else {
       throw ClusterError(
         .invalid,
         "a collection's name has 1 to \(ClusterLimits.collectionNameByteCountMax) bytes "
-          + "and no control characters or slashes")
+          + "and no control characters or slashes, and is not '.' or '..'")
     }
     let what = "collection '\(name)': "
     try ClusterMap.require(shardCount, 1...ClusterLimits.shardCountMax, what + "shards")

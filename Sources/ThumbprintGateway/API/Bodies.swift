@@ -14,8 +14,11 @@ struct Strict<Body: RequestBody>: Decodable {
     let known = Set(Body.Key.allCases.map(\.stringValue))
     let given = try decoder.container(keyedBy: AnyKey.self).allKeys.map(\.stringValue)
     if let stranger = given.filter({ !known.contains($0) }).min() {
+      let place = decoder.codingPath.place
       throw ServiceError(
-        .invalid, "the body of the request has an unknown key '\(stranger.prefix(64))'",
+        .invalid,
+        "\(place.isEmpty ? "the body of the request" : place) has an unknown key "
+          + "'\(stranger.prefix(64))'",
         hint: "there are: \(known.sorted().joined(separator: ", "))")
     }
     body = try Body(from: decoder)
@@ -29,11 +32,55 @@ struct Strict<Body: RequestBody>: Decodable {
   }
 }
 
+/// A number in a body. Decoded as `Int`, one with a fraction would be reported without its place.
+struct WholeNumber: Decodable {
+  var value: Int
+
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    guard let value = try? container.decode(Int.self) else {
+      throw DecodingError.dataCorruptedError(
+        in: container, debugDescription: "a whole number of at most 64 bits is expected")
+    }
+    self.value = value
+  }
+}
+
+extension [any CodingKey] {
+  /// A place in a body: `records.0.id`.
+  var place: String {
+    map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".")
+  }
+}
+
+extension DecodingError {
+  /// What was expected and where, in one line.
+  var line: String {
+    let (context, what): (Context, String) =
+      switch self {
+      case .typeMismatch(let type, let context): (context, "\(Self.name(of: type)) is expected")
+      case .valueNotFound(let type, let context): (context, "\(type) is missing")
+      case .keyNotFound(let key, let context): (context, "'\(key.stringValue)' is missing")
+      // The decoder says that of a whole body that is no JSON, and `WholeNumber` of a number.
+      case .dataCorrupted(let context):
+        (context, context.codingPath.isEmpty ? "is not JSON" : context.debugDescription)
+      @unknown default: (Context(codingPath: [], debugDescription: ""), "cannot be read")
+      }
+    let place = context.codingPath.place
+    return String((place.isEmpty ? what : "\(place): \(what)").prefix(256))
+  }
+
+  private static func name(of type: any Any.Type) -> String {
+    if type is [String: Any].Type { return "an object" }
+    return type is [Any].Type ? "an array" : "\(type)"
+  }
+}
+
 struct CreateBody: RequestBody {
   var name: String
-  var shards: Int?
-  var replicas: Int?
-  var tables: Int?
+  var shards: WholeNumber?
+  var replicas: WholeNumber?
+  var tables: WholeNumber?
   var coder: String?
 
   enum CodingKeys: String, CodingKey, CaseIterable { case name, shards, replicas, tables, coder }
@@ -41,7 +88,7 @@ struct CreateBody: RequestBody {
 }
 
 struct UpdateBody: RequestBody {
-  var replicas: Int
+  var replicas: WholeNumber
 
   enum CodingKeys: String, CodingKey, CaseIterable { case replicas }
   typealias Key = CodingKeys
@@ -49,7 +96,7 @@ struct UpdateBody: RequestBody {
 
 struct RebalanceBody: RequestBody {
   var dryRun: Bool?
-  var bandwidth: Int?
+  var bandwidth: WholeNumber?
 
   enum CodingKeys: String, CodingKey, CaseIterable { case dryRun, bandwidth }
   typealias Key = CodingKeys
@@ -63,7 +110,7 @@ struct DrainBody: RequestBody {
 }
 
 struct BandwidthBody: RequestBody {
-  var bandwidth: Int
+  var bandwidth: WholeNumber
 
   enum CodingKeys: String, CodingKey, CaseIterable { case bandwidth }
   typealias Key = CodingKeys
@@ -102,9 +149,9 @@ struct SearchBody: RequestBody {
   var feature: String?
   var image: String?
   var coder: String?
-  var k: Int?
-  var within: Int?
-  var maxDistance: Int?
+  var k: WholeNumber?
+  var within: WholeNumber?
+  var maxDistance: WholeNumber?
   var promise: String?
   var metric: String?
   var partial: Bool?

@@ -17,45 +17,45 @@ extension Gateway {
       isReadOnly: access == .readOnly)
   }
 
-  func createCollection(_ request: Request) async throws -> CollectionAnswer {
-    let body = try await jsonBody(request, as: CreateBody.self)
+  func createCollection(_ question: Question) async throws -> CollectionAnswer {
+    let body = try await jsonBody(question.request, as: CreateBody.self)
     let collection = try await client.createCollection(
-      body.name, shardCount: body.shards, replicationFactor: body.replicas,
-      tableCount: body.tables, coder: try body.coder.map(identity))
+      body.name, shardCount: body.shards?.value, replicationFactor: body.replicas?.value,
+      tableCount: body.tables?.value, coder: try body.coder.map(identity))
     return CollectionAnswer(collection.description)
   }
 
-  func updateCollection(_ request: Request, _ context: Context) async throws -> CollectionAnswer {
-    let body = try await jsonBody(request, as: UpdateBody.self)
-    let name = try name(context, "collection")
-    _ = try await client.run(SetReplicas(collection: name, replicationFactor: body.replicas))
+  func updateCollection(_ question: Question) async throws -> CollectionAnswer {
+    let body = try await jsonBody(question.request, as: UpdateBody.self)
+    let name = try name(question, "collection")
+    _ = try await client.run(SetReplicas(collection: name, replicationFactor: body.replicas.value))
     return CollectionAnswer(try await client.collection(name).description)
   }
 
-  func rebalance(_ request: Request) async throws -> MovePlan {
-    let body = try await jsonBody(request, as: RebalanceBody.self)
+  func rebalance(_ question: Question) async throws -> MovePlan {
+    let body = try await jsonBody(question.request, as: RebalanceBody.self)
     return try await client.run(
       Rebalance(
         isDryRun: body.dryRun ?? false, byteRate: try body.bandwidth.map(Self.byteRate)))
   }
 
-  func setBandwidth(_ request: Request) async throws -> NoResult {
-    let body = try await jsonBody(request, as: BandwidthBody.self)
+  func setBandwidth(_ question: Question) async throws -> NoResult {
+    let body = try await jsonBody(question.request, as: BandwidthBody.self)
     return try await client.run(SetBandwidth(byteRate: try Self.byteRate(body.bandwidth)))
   }
 
-  func drain(_ request: Request, _ context: Context) async throws -> MovePlan {
-    let worker = try worker(context)
-    let body = try await jsonBody(request, as: DrainBody.self)
+  func drain(_ question: Question) async throws -> MovePlan {
+    let worker = try worker(question)
+    let body = try await jsonBody(question.request, as: DrainBody.self)
     return try await client.run(Drain(worker: worker, isDryRun: body.dryRun ?? false))
   }
 
-  func removeWorker(_ context: Context) async throws -> NoResult {
-    try await client.run(RemoveWorker(worker: try worker(context)))
+  func removeWorker(_ question: Question) async throws -> NoResult {
+    try await client.run(RemoveWorker(worker: try worker(question)))
   }
 
-  func abortMove(_ context: Context) async throws -> NoResult {
-    let text = try name(context, "move")
+  func abortMove(_ question: Question) async throws -> NoResult {
+    let text = try name(question, "move")
     guard let number = UInt64(text) else {
       throw ServiceError(
         .invalid, "'\(text.prefix(32))' is no number of a move",
@@ -64,15 +64,16 @@ extension Gateway {
     return try await client.run(AbortMove(move: number))
   }
 
-  private func worker(_ context: Context) throws(ServiceError) -> WorkerName {
-    let text = try name(context, "worker")
+  private func worker(_ question: Question) throws(ServiceError) -> WorkerName {
+    let text = try name(question, "worker")
     guard let worker = WorkerName(text) else {
       throw ServiceError(.invalid, "'\(text.prefix(64))' is no name of a worker")
     }
     return worker
   }
 
-  private static func byteRate(_ rate: Int) throws(ServiceError) -> Int {
+  private static func byteRate(_ number: WholeNumber) throws(ServiceError) -> Int {
+    let rate = number.value
     guard rate >= 0 else { throw ServiceError(.invalid, "bandwidth: \(rate) is below 0") }
     return rate
   }

@@ -7,9 +7,8 @@ import ThumbprintWire
 // Records: read by id and in order, written, deleted.
 extension Gateway {
   /// `?ids=1,2,3`: those that are there, in the order of the question.
-  func records(_ request: Request, _ context: Context) async throws -> RecordsAnswer {
-    let parameters = try QueryParameters(request, known: ["ids"])
-    guard let text = try parameters.text("ids") else {
+  func records(_ question: Question) async throws -> RecordsAnswer {
+    guard let text = try question.parameters.text("ids") else {
       throw ServiceError(.invalid, "ids are missing", hint: "?ids=1,2,3")
     }
     let ids = try text.split(separator: ",", omittingEmptySubsequences: false).map(Self.id)
@@ -17,26 +16,31 @@ extension Gateway {
       throw ServiceError(
         .tooLarge, "\(ids.count) ids; the most is \(GatewayLimits.recordCountMax)")
     }
-    let found = try await collection(context).records(ids)
+    let found = try await collection(question).records(ids)
     return RecordsAnswer(records: ids.compactMap { found[$0] }.map { RecordAnswer($0) })
   }
 
-  func record(_ context: Context) async throws -> RecordAnswer {
-    let id = try Self.id(try name(context, "id"))
-    let collection = try await collection(context)
+  func record(_ question: Question) async throws -> RecordAnswer {
+    let id = try Self.id(try name(question, "id"))
+    return RecordAnswer(try await Self.record(id, in: try await collection(question)))
+  }
+
+  /// - Throws: `notFound` if there is none.
+  static func record(
+    _ id: ItemID, in collection: RemoteCollection
+  ) async throws(ServiceError) -> Record {
     guard let record = try await collection.records([id])[id] else {
       throw ServiceError(
         .notFound, "there is no record \(id) in '\(collection.description.name)'")
     }
-    return RecordAnswer(record)
+    return record
   }
 
   /// `?after=17&limit=100`: all records page by page, in the order of their ids.
-  func scroll(_ request: Request, _ context: Context) async throws -> ScrollAnswer {
-    let parameters = try QueryParameters(request, known: ["after", "limit"])
-    let limit = try parameters.number("limit", in: 1...GatewayLimits.recordCountMax) ?? 100
-    let after = try parameters.id("after")
-    let collection = try await collection(context)
+  func scroll(_ question: Question) async throws -> ScrollAnswer {
+    let limit = try question.parameters.number("limit", in: 1...GatewayLimits.recordCountMax) ?? 100
+    let after = try question.parameters.id("after")
+    let collection = try await collection(question)
     // A little more than its share of each shard; where a shard had more to give, nobody knows
     // what comes after the last that it gave, so the page ends there.
     let shardCount = collection.description.shardCount
@@ -61,12 +65,10 @@ extension Gateway {
   }
 
   /// Stores records, on the disks of all replicas in sync before it answers.
-  func upsert(_ request: Request, _ context: Context) async throws -> UpsertAnswer {
-    try await writers.run {
-      let body = try await jsonBody(
-        request, as: UpsertBody.self, byteCountMax: GatewayLimits.recordsByteCountMax)
+  func upsert(_ question: Question) async throws -> UpsertAnswer {
+    try await written(question, as: UpsertBody.self) { body in
       try Self.checkCount(body.records.count)
-      let collection = try await collection(context)
+      let collection = try await collection(question)
       let records = try body.records.enumerated().map { index, record in
         try Self.naming("records.\(index)") { () throws(ServiceError) in
           let record = try Self.record(record.body)
@@ -79,21 +81,30 @@ extension Gateway {
     }
   }
 
-  func delete(_ request: Request, _ context: Context) async throws -> DeleteAnswer {
-    try await writers.run {
-      let body = try await jsonBody(
-        request, as: DeleteBody.self, byteCountMax: GatewayLimits.recordsByteCountMax)
+  func delete(_ question: Question) async throws -> DeleteAnswer {
+    try await written(question, as: DeleteBody.self) { body in
       try Self.checkCount(body.ids.count)
       let ids = try body.ids.enumerated().map { index, id in
         try Self.naming("ids.\(index)") { () throws(ServiceError) in try Self.id(id) }
       }
-      return DeleteAnswer(try await collection(context).delete(ids))
+      return DeleteAnswer(try await collection(question).delete(ids))
     }
   }
 
-  func deleteOne(_ context: Context) async throws -> DeleteAnswer {
-    let id = try Self.id(try name(context, "id"))
-    return DeleteAnswer(try await collection(context).delete([id]))
+  /// Receives a large body and writes what it says: one of a few that do, once it is there.
+  private func written<Body: RequestBody, Answer>(
+    _ question: Question, as type: Body.Type, _ write: (Body) async throws -> Answer
+  ) async throws -> Answer {
+    try await recordsHeld.run { share in
+      let body = try await jsonBody(
+        question.request, as: type, byteCountMax: GatewayLimits.recordsByteCountMax, share: share)
+      return try await writers.run { try await write(body) }
+    }
+  }
+
+  func deleteOne(_ question: Question) async throws -> DeleteAnswer {
+    let id = try Self.id(try name(question, "id"))
+    return DeleteAnswer(try await collection(question).delete([id]))
   }
 
   private static func checkCount(_ count: Int) throws(ServiceError) {

@@ -70,10 +70,9 @@ extension Gateway {
   /// answer are left out.
   ///
   /// - Throws: What the shards failed with, if none answers.
-  func sample(_ request: Request, _ context: Context) async throws -> SampleAnswer {
-    let parameters = try QueryParameters(request, known: ["count"])
-    let count = try parameters.number("count", in: 1...GatewayLimits.sampleCountMax) ?? 48
-    let collection = try await collection(context)
+  func sample(_ question: Question) async throws -> SampleAnswer {
+    let count = try question.parameters.number("count", in: 1...GatewayLimits.sampleCountMax) ?? 48
+    let collection = try await collection(question)
     let shards = (0..<collection.description.shardCount).shuffled()
       .prefix(Self.sampledShardCount).map { ShardKey(collection: collection.id, number: $0) }
     let frames = try await frames(of: shards)

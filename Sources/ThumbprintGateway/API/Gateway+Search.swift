@@ -1,17 +1,16 @@
-import Foundation
 import Hummingbird
 import ThumbprintClient
 import ThumbprintCodes
 import ThumbprintWire
 
 extension Gateway {
-  func search(_ request: Request, _ context: Context) async throws -> SearchAnswerBody {
+  func search(_ question: Question) async throws -> SearchAnswerBody {
     let began = ContinuousClock.now
-    let body = try await jsonBody(request, as: SearchBody.self)
-    let collection = try await collection(context)
+    let body = try await jsonBody(question.request, as: SearchBody.self)
+    let collection = try await collection(question)
     let (feature, image) = try await query(body, collection)
     var search = SearchRequest(
-      collection: collection.id, extent: try extent(body), distanceMax: body.maxDistance,
+      collection: collection.id, extent: try extent(body), distanceMax: body.maxDistance?.value,
       promise: try promise(body.promise), metric: try metric(body.metric),
       wants: [.images, .names, .tags, .certificate])
     if let coder = body.coder { search.coder = try identity(coder) }
@@ -40,7 +39,8 @@ extension Gateway {
       matches: matches, distanceMax: search.metric.distanceMax, isComplete: missing == 0,
       certificate: answer.certificate.map {
         .init(
-          sentence: Self.sentence($0, search.promise, missing: missing),
+          sentence: SearchSentence.text(
+            $0, of: search, matchCount: matches.count, isComplete: missing == 0),
           missProbability: $0.missProbability, radius: $0.radius, rowCount: $0.rowCount,
           codesCompared: $0.codesCompared)
       },
@@ -73,11 +73,12 @@ extension Gateway {
   ) async throws -> (FeatureCode, ImageCode?) {
     switch (body.id, body.feature) {
     case (let id?, nil):
-      let id = try Self.id(id)
-      guard let record = try await collection.records([id])[id] else {
+      guard body.image == nil else {
         throw ServiceError(
-          .notFound, "there is no record \(id) in '\(collection.description.name)'")
+          .invalid, "image: a record that is searched for by its id has its own",
+          hint: "give 'feature' and 'image', or 'id' alone")
       }
+      let record = try await Self.record(try Self.id(id), in: collection)
       return (record.feature, record.image)
     case (nil, let text?):
       return (try Self.feature(text), try body.image.map(Self.image))
@@ -87,11 +88,11 @@ extension Gateway {
   }
 
   private func extent(_ body: SearchBody) throws(ServiceError) -> WireExtent {
-    if let radius = body.within {
+    if let radius = body.within?.value {
       guard body.k == nil else { throw ServiceError(.invalid, "k and within exclude each other") }
       return .within(radius)
     }
-    let k = body.k ?? 10
+    let k = body.k?.value ?? 10
     guard (1...GatewayLimits.matchCountMax).contains(k) else {
       throw ServiceError(.invalid, "k: \(k) is not in 1...\(GatewayLimits.matchCountMax)")
     }
@@ -119,50 +120,5 @@ extension Gateway {
     case let text?:
       throw ServiceError(.invalid, "metric: '\(text.prefix(32))' is not feature or combined")
     }
-  }
-
-  /// What was proved, for people.
-  private static func sentence(
-    _ certificate: WireCertificate, _ promise: WirePromise, missing: Int
-  ) -> String {
-    let count = grouped(certificate.rowCount)
-    let rows = missing == 0 ? "all \(count) records" : "the \(count) records that were searched"
-    let proof =
-      switch promise {
-      case .exact: "Exact: these are the nearest of \(rows)."
-      case .certified where certificate.missProbability == 0:
-        "Certified exact: these are the nearest of \(rows)."
-      case .certified:
-        "Certified: these are the nearest of \(rows); the chance that a nearer one was missed "
-          + "is \(chance(certificate.missProbability))."
-      case .recall(let share):
-        "Aimed at \(grouped(share * 100)) % of the nearest of \(rows), on average."
-      }
-    let compared = grouped(certificate.codesCompared)
-    let work =
-      certificate.codesCompared < certificate.rowCount
-      ? " Only \(compared) codes had to be compared bit by bit." : ""
-    let lack = missing == 0 ? "" : " Nothing is known of those in the shards that did not answer."
-    return proof + work + lack
-  }
-
-  private static func grouped(_ number: UInt64) -> String {
-    number.formatted(IntegerFormatStyle<UInt64>(locale: Locale(identifier: "en_US")))
-  }
-
-  private static func grouped(_ number: Double) -> String {
-    number.formatted(FloatingPointFormatStyle<Double>(locale: Locale(identifier: "en_US")))
-  }
-
-  /// A small chance as people say it: at most one in so many.
-  private static func chance(_ probability: Double) -> String {
-    let units = [(1e18, "billion billion"), (1e9, "billion"), (1e6, "million"), (1e3, "thousand")]
-    let times = 1 / probability
-    guard let (unit, name) = units.first(where: { times >= $0.0 }) else {
-      return "at most \(probability)"
-    }
-    if times >= 1e27 { return "practically none" }
-    let count = UInt64(times / unit)
-    return "at most 1 in \(count == 1 ? "a" : grouped(count)) \(name)"
   }
 }

@@ -18,8 +18,9 @@ struct QueryParameters {
       }
       guard known.contains(key) else {
         throw ServiceError(
-          .invalid, "'\(key.prefix(64))' is not known here",
-          hint: "there are: \(known.sorted().joined(separator: ", "))")
+          .invalid, "the parameter '\(key.prefix(64))' is not known here",
+          hint: known.isEmpty
+            ? "there are none" : "there are: \(known.sorted().joined(separator: ", "))")
       }
       guard values.updateValue(value, forKey: key) == nil else {
         throw ServiceError(.invalid, "\(key) is given twice")

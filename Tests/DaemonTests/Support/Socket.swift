@@ -42,6 +42,12 @@ final class Socket {
     return true
   }
 
+  /// What has come, at least a byte; empty if the other side ended the connection.
+  func read(byteCountMax: Int) -> [UInt8] {
+    var buffer = [UInt8](repeating: 0, count: byteCountMax)
+    return Array(buffer[..<max(0, recv(descriptor, &buffer, buffer.count, 0))])
+  }
+
   /// All that comes until the other side ends the connection, or `seconds` without a byte.
   func readToEnd(seconds: Int = 10) -> [UInt8] {
     var time = timeval(tv_sec: seconds, tv_usec: 0)
@@ -90,7 +96,7 @@ final class Socket {
     for start in stride(from: 0, to: body.count, by: 1 << 20) {
       guard connection.write(Array(body[start..<min(start + 1 << 20, body.count)])) else { break }
     }
-    let bytes = connection.readToEnd()
+    let bytes = connection.readToEnd(seconds: 60)
     guard let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else {
       throw DaemonProcess.Failure("no answer to \(path)")
     }

@@ -2,12 +2,6 @@ import HTTPTypes
 import Hummingbird
 import ThumbprintWire
 
-/// Who may change things over HTTP.
-public enum GatewayAccess: String, Sendable {
-  case full = "full"
-  case readOnly = "read-only"
-}
-
 /// The names under which browsers may ask a server.
 ///
 /// The page of a stranger can be served under a name of his, and the name then be given the address
@@ -52,26 +46,16 @@ public struct ServerNames: Sendable {
   }
 }
 
-/// What keeps pages of others from using a browser to reach this server, and this server's page
-/// from loading anything of others.
+/// What keeps pages of others from using a browser to reach this server. What watches processes is
+/// answered under any name.
 struct BrowserRules<Context: RequestContext>: RouterMiddleware {
   let names: ServerNames
-
-  private static var policy: String {
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
-      + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-  }
 
   func handle(
     _ request: Request, context: Context, next: (Request, Context) async throws -> Response
   ) async throws -> Response {
-    try check(request)
-    var response = try await next(request, context)
-    response.headers[.contentSecurityPolicy] = Self.policy
-    response.headers[.xContentTypeOptions] = "nosniff"
-    response.headers[.referrerPolicy] = "no-referrer"
-    response.headers[.resourcePolicy] = "same-origin"
-    return response
+    if !Probes.openPaths.contains(request.uri.path) { try check(request) }
+    return try await next(request, context)
   }
 
   private func check(_ request: Request) throws(ServiceError) {
@@ -104,6 +88,31 @@ struct BrowserRules<Context: RequestContext>: RouterMiddleware {
   private static func authority(of origin: String) -> String? {
     guard let start = origin.firstRange(of: "://")?.upperBound else { return nil }
     return origin[start...].lowercased()
+  }
+}
+
+/// What every answer tells a browser, errors too: to load nothing of others, to show nothing of this
+/// server to others, and to keep nothing that does not say that it may be kept.
+struct ProtectiveFields<Context: RequestContext>: RouterMiddleware {
+  static var all: HTTPFields {
+    [
+      .contentSecurityPolicy:
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+        + "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+      .xContentTypeOptions: "nosniff", .referrerPolicy: "no-referrer",
+      .resourcePolicy: "same-origin", .cacheControl: "no-store",
+    ]
+  }
+
+  func handle(
+    _ request: Request, context: Context, next: (Request, Context) async throws -> Response
+  ) async throws -> Response {
+    var response = try await next(request, context)
+    for field in Self.all
+    where field.name != .cacheControl || response.headers[.cacheControl] == nil {
+      response.headers[field.name] = field.value
+    }
+    return response
   }
 }
 
