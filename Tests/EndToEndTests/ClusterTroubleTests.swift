@@ -35,9 +35,10 @@ import ThumbprintImages
       #expect(outcome.status == 130, "\(arguments): \(outcome)")
       #expect(outcome.errors.contains("thumbprint: stopped: \(stopped)"), "\(outcome.errors)")
     }
-    // What was stopped goes on.
+    // What was stopped goes on, with what had arrived for some shards, or without.
     let rest = try cluster.run(ingest.dropLast() + ["--json"]).json([String: Any].self)
-    #expect(rest["added"] as? Int == 95 && rest["unchanged"] as? Int == 5)
+    let (added, unchanged) = (rest["added"] as? Int ?? 0, rest["unchanged"] as? Int ?? 0)
+    #expect(added > 0 && unchanged >= 5 && added + unchanged == 100, "\(rest)")
   }
 
   @Test func aPortOfAnotherProtocolIsNamed() throws {
