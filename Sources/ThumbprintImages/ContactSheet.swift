@@ -22,6 +22,11 @@ public struct ContactSheet: Sendable {
     self.background = background
   }
 
+  /// The most rows of pictures so high that ``layOut(_:)`` makes; 0 if not even one.
+  public func rowCountMax(pictureHeight: Int) -> Int {
+    max(0, (Picture.sideMax - gap) / (pictureHeight * magnification + gap))
+  }
+
   /// Lays the pictures out row by row; cells are as large as the largest picture, each picture in
   /// the top left corner of its own.
   ///

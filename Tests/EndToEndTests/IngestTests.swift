@@ -89,49 +89,4 @@ import ThumbprintImages
     #expect(exact.output.hasPrefix("100 groups of 400 records within 400 bits, among 400"))
     #expect(exact.output.split(separator: "\n").count == 1 + 1 + 8)
   }
-
-  /// `script` has a terminal that says nothing of itself: it is asked, and not waited for long.
-  @Test func terminalsThatDoNotAnswerAreLeftAlone() throws {
-    let sandbox = try EncodeTests.sandbox()
-    try EncodeTests.writePictures(3, to: sandbox)
-    try sandbox.succeed("ingest", "pictures", "-c", "c", "--model", "m", "-q")
-    func onTerminal(_ arguments: String, _ environment: [String: String]) throws -> String {
-      let process = Process()
-      process.executableURL = URL(filePath: "/usr/bin/script")
-      process.arguments = [
-        "--quiet", "--return", "--command", "'\(Sandbox.program.path)' \(arguments)", "typescript",
-      ]
-      process.currentDirectoryURL = sandbox.folder
-      process.environment = environment
-      process.standardInput = FileHandle.nullDevice
-      process.standardOutput = FileHandle.nullDevice
-      try process.run()
-      process.waitUntilExit()
-      #expect(process.terminationStatus == 0)
-      return try String(contentsOfFile: sandbox.path("typescript"), encoding: .utf8)
-    }
-    let query = "query -c c --image pictures/p101.png -k 2 --model m"
-    let (question, sixel, block) = ("\u{1B}[c", "\u{1B}P0;1;0q", "\u{2580}")
-    let silent = try onTerminal(query, ["TERM": "xterm"])
-    #expect(silent.contains(question) && silent.contains("p101.png"))
-    #expect(!silent.contains(sixel) && !silent.contains(block))
-    let colored = try onTerminal(query, ["TERM": "xterm", "COLORTERM": "truecolor"])
-    #expect(colored.contains(question) && colored.contains(block))
-    for unasked in [["TERM": "dumb"], ["TERM": "xterm-kitty"], [:]] {
-      #expect(!(try onTerminal(query, unasked)).contains(question), "\(unasked)")
-    }
-    #expect(!(try onTerminal(query + " --no-pictures", ["TERM": "xterm"])).contains(question))
-    #expect(!(try onTerminal(query + " --json", ["TERM": "xterm"])).contains(question))
-    #expect(try onTerminal(query + " --draw sixel", ["TERM": "dumb"]).contains(sixel))
-    #expect(
-      try sandbox.succeed(
-        "query", "-c", "c", "--image", "pictures/p101.png", "--model", "m", "--draw", "sixel"
-      ).output.contains(sixel))
-    try sandbox.fail(64, "--draw", "query", "-c", "c", "--id", "1", "--draw", "svg")
-    try sandbox.fail(
-      64, "--draw", "query", "-c", "c", "--id", "1", "--draw", "sixel", "--no-pictures")
-    try sandbox.fail(
-      64, "--draw", "query", "-c", "c", "--image", "pictures/p101.png", "--model", "m", "--draw",
-      "sixel", "--json")
-  }
 }

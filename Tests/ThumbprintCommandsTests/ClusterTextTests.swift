@@ -33,15 +33,6 @@ import ThumbprintWire
     }
   }
 
-  @Test func longTextsLoseTheirMiddle() {
-    #expect(Text.cut("abc", to: 3) == "abc")
-    #expect(Text.cut("abcdefgh", to: 5) == "ab…gh")
-    #expect(Text.cut("木木木木木", to: 5) == "木木木木木")
-    var table = TextTable([("name", .left)])
-    table.append([String(repeating: "n", count: 10_000)])
-    #expect(table.text.count < 200)
-  }
-
   private static func move(_ done: Int?, of total: Int? = 1000) -> MoveStatus {
     MoveStatus(
       id: 3, collection: "c", number: 1, source: nil, target: WorkerName("a")!,
@@ -91,5 +82,26 @@ import ThumbprintWire
     let other = CommandError(
       ServiceError(.notFound, "there is no move 7", hint: "x"), coordinator: address)
     #expect(other.status == .usage && other.message == "there is no move 7" && other.hint == "x")
+  }
+
+  @Test func aPortOfAnotherProtocolIsNamed() throws {
+    let address = try #require(CoordinatorAddress("h:7780"))
+    let error = ServiceError(.malformed, "h:7780: frame: expected its magic, found other bytes")
+    let other = CommandError(error, connectingTo: address)
+    #expect(other.status == .unavailable)
+    #expect(other.message == "what listens at h:7780 does not speak Thumbprint's protocol")
+    #expect(other.hint?.contains("HTTP") == true && other.cause?.contains("its magic") == true)
+    // Later it is damage, and others are what they were.
+    #expect(CommandError(error, coordinator: address).status == .badData)
+    let gone = ServiceError(.unavailable, "nobody answers at h:7780: refused")
+    #expect(
+      CommandError(gone, connectingTo: address) == CommandError(gone, coordinator: address))
+  }
+
+  @Test func whatWasNotWaitedForIsNoFailure() throws {
+    let address = try #require(CoordinatorAddress("h:7700"))
+    let error = CommandError(ServiceError(.cancelled, "no answer was there"), coordinator: address)
+    #expect(error.status == .interrupted)
+    #expect(error.text(verbose: false).hasPrefix("thumbprint: stopped: the coordinator at h:7700"))
   }
 }

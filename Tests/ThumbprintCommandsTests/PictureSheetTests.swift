@@ -76,7 +76,8 @@ import ThumbprintImages
   }
 
   @Test func sectionsStartRowsOfTheirOwn() throws {
-    let picture = try sheet([3, 2]).picture(columnCount: 2)
+    let picture = try sheet([3, 2]).picture(
+      in: ContactSheet(columnCount: 2, magnification: 2))
     // Three rows of two cells of 64 pixels, 2 pixels around each.
     #expect(picture.width == 2 * 66 + 2)
     #expect(picture.height == 3 * 66 + 2)
@@ -86,22 +87,57 @@ import ThumbprintImages
   }
 
   @Test func terminalsSayWhatTheyCanDo() {
-    #expect(PictureSheet.Drawing(environment: ["COLORTERM": "truecolor"]) == .blocks)
-    #expect(PictureSheet.Drawing(environment: ["TERM": "xterm-kitty"]) == .kitty)
-    #expect(PictureSheet.Drawing(environment: ["TERM": "xterm-256color"]) == nil)
+    func drawing(_ environment: [String: String]) -> PictureSheet.Drawing? {
+      PictureSheet.Drawing(environment: environment)
+    }
+    #expect(drawing(["COLORTERM": "truecolor"]) == .blocks)
+    #expect(drawing(["TERM": "xterm-256color"]) == nil)
+    #expect(drawing(["TERM": "xterm-kitty"]) == .kitty)
+    #expect(drawing(["TERM": "xterm-ghostty"]) == .kitty)
+    // What tmux and screen pass on of the terminal around them.
+    let inherited = ["KITTY_WINDOW_ID": "1", "TERM_PROGRAM": "ghostty"]
+    for own in [
+      ["TERM": "tmux-256color"], ["TERM": "screen"], ["TERM": "xterm-kitty", "TMUX": "/s,1,0"],
+      ["TERM": "xterm-ghostty", "STY": "1.s"],
+    ] {
+      let environment = inherited.merging(own) { $1 }
+      #expect(drawing(environment) == nil, "\(own)")
+      #expect(!PictureSheet.Drawing.isPerhapsKitty(environment), "\(own)")
+    }
+    #expect(drawing(["TERM": "xterm-256color", "KITTY_WINDOW_ID": "1"]) == nil)
+    #expect(
+      PictureSheet.Drawing.isPerhapsKitty(["TERM": "xterm-256color", "KITTY_WINDOW_ID": "1"]))
+    #expect(!PictureSheet.Drawing.isPerhapsKitty(["TERM": "xterm-256color"]))
+    #expect(PictureSheet.Drawing.isWanted(["TERM": "xterm", "NO_COLOR": ""]))
+    #expect(!PictureSheet.Drawing.isWanted(["TERM": "xterm", "NO_COLOR": "0"]))
+    #expect(!PictureSheet.Drawing.isWanted(["TERM": "dumb"]))
   }
 
   @Test func terminalsAnswerWhatTheyCanDo() {
-    func answer(_ text: String) -> Bool? { TerminalQuery.hasSixels(Array(text.utf8)) }
-    #expect(answer("\u{1B}[?62;4;6c") == true)
-    #expect(answer("\u{1B}[?4c") == true)
-    #expect(answer("\u{1B}[?64;14;41;44c") == false)
-    #expect(answer("\u{1B}[?6c") == false)
+    func answer(_ text: String) -> TerminalQuery.Answer? { TerminalQuery.Answer(Array(text.utf8)) }
+    #expect(answer("\u{1B}[?62;4;6c")?.drawsSixels == true)
+    #expect(answer("\u{1B}[?4c")?.drawsSixels == true)
+    #expect(answer("\u{1B}[?64;14;41;44c")?.drawsSixels == false)
+    #expect(answer("\u{1B}[?6c")?.drawsSixels == false)
     // Not complete, something else before it, and no answer at all.
     #expect(answer("\u{1B}[?62;4") == nil)
-    #expect(answer("\u{1B}[1;1R\u{1B}[?1;2;4c") == true)
+    #expect(answer("\u{1B}[1;1R\u{1B}[?1;2;4c")?.drawsSixels == true)
     #expect(answer("4c") == nil)
-    #expect(TerminalQuery.hasSixels([0xFF, 0x1B, 0x5B]) == nil)
+    #expect(TerminalQuery.Answer([0xFF, 0x1B, 0x5B]) == nil)
+    #expect(answer("\u{1B}_Gi=31;OK\u{1B}\\") == nil)
+    #expect(answer("\u{1B}_Gi=31;OK\u{1B}\\\u{1B}[?62c")?.drawsKitty == true)
+    #expect(answer("\u{1B}_Gi=31;EINVAL:no\u{1B}\\\u{1B}[?62c")?.drawsKitty == false)
+    #expect(answer("\u{1B}[?62;4c")?.drawsKitty == false)
+  }
+
+  @Test func captionsStandBelowTheirPictures() {
+    let lines = sheet([2], lines: ["日本.png"]).terminalText(columnCount: 80, drawing: .blocks)
+      .split(separator: "\n")
+    // Eight columns of eighteen, and the gap of two.
+    #expect(lines.last == "日本.png            日本.png")
+    let long = sheet([2], lines: [String(repeating: "本", count: 30)])
+      .terminalText(columnCount: 80, drawing: .blocks).split(separator: "\n")
+    #expect(long.last == "本本本本…本本本本   本本本本…本本本本")
   }
 
   @Test func sixelsStandWhereRoomWasMade() {

@@ -55,4 +55,58 @@ import ThumbprintCommands
     table.append(["1234", "longer", "x"])
     #expect(table.text == "  id  name\n   7  a\n1234  longer  x\n")
   }
+
+  @Test func columnsAreThoseOfATerminal() {
+    for (text, count) in [
+      ("", 0), ("abc", 3), ("Zürich", 6), ("Zu\u{308}rich", 6), ("木木", 4), ("한국", 4),
+      ("\u{1112}\u{1161}\u{11AB}", 2), ("ｆｕｌｌ", 8), ("…", 1), ("🚀", 2), ("👩‍🚀", 2), ("👍🏽", 2),
+      ("🇩🇪", 2), ("❤️", 2), ("❤", 1), ("1️⃣", 2), ("क्ष", 2), ("\u{1B}[2J", 4), ("\u{301}", 0),
+      ("e\u{301}\u{323}\u{308}", 1), ("㍻", 2), ("。", 2),
+    ] {
+      #expect(Text.columnCount(text) == count, "'\(text)'")
+    }
+  }
+
+  /// Unicode's own words for what is drawn wide, of which the ranges must not lack one.
+  @Test func ideographsAndEmojiAreWide() {
+    for value in (0...0x10FFFF as ClosedRange<UInt32>) {
+      guard let scalar = Unicode.Scalar(value), !(0x1F1E6...0x1F1FF).contains(value) else {
+        continue
+      }
+      let properties = scalar.properties
+      // One fills the place of a small character in another.
+      if properties.generalCategory == .nonspacingMark { continue }
+      if properties.isIdeographic || properties.isEmojiPresentation {
+        #expect(Text.columnCount(String(scalar)) == 2, "U+\(String(value, radix: 16))")
+      }
+    }
+  }
+
+  @Test func longTextsLoseTheirMiddle() {
+    #expect(Text.cut("abc", to: 3) == "abc")
+    #expect(Text.cut("abcdefgh", to: 5) == "ab…gh")
+    #expect(Text.cut("木木木", to: 6) == "木木木")
+    #expect(Text.cut("木木木木木", to: 5) == "木…木")
+    #expect(Text.cut("木木木木木", to: 6) == "木…木")
+    #expect(Text.cut("👩‍🚀👩‍🚀👩‍🚀", to: 5) == "👩‍🚀…👩‍🚀")
+    #expect(Text.cut("ab", to: 1) == "…")
+    let text = "aä木🚀b\u{301}한👍🏽cd🇩🇪xyz木木"
+    for columnMax in 1...13 {
+      let count = Text.columnCount(Text.cut(text, to: columnMax))
+      #expect((columnMax - 2...columnMax).contains(count), "\(columnMax)")
+    }
+  }
+
+  @Test func cellsAreAsWideAsTheyAreDrawn() {
+    var table = TextTable([("name", .left), ("id", .right)])
+    table.append(["日本.png", "1"])
+    table.append(["e\u{301}", "23"])
+    #expect(table.text == "name      id\n日本.png   1\ne\u{301}         23\n")
+    for cell in ["n", "木", "\u{1B}"] {
+      var table = TextTable([("name", .left)])
+      table.append([String(repeating: cell, count: 10_000)])
+      let line = table.text.split(separator: "\n")[1]
+      #expect((115...120).contains(Text.columnCount(line)), "\(cell)")
+    }
+  }
 }

@@ -100,4 +100,17 @@ import ThumbprintImages
     #expect(error.code == .tooLarge)
     #expect(throws: ImagesError.self) { try ContactSheet(columnCount: 1).layOut([]) }
   }
+
+  @Test func aSheetSaysHowManyRowsItHasRoomFor() throws {
+    let sheet = ContactSheet(columnCount: 2, magnification: 3, gap: 5)
+    let height = 1_000
+    let rowCount = sheet.rowCountMax(pictureHeight: height)
+    #expect(rowCount == (Picture.sideMax - 5) / 3_005)
+    let pictures = [Picture](
+      repeating: Picture(width: 1, height: height, red: 1, green: 2, blue: 3),
+      count: 2 * rowCount + 1)
+    #expect(try sheet.layOut(Array(pictures.dropLast())).height == rowCount * 3_005 + 5)
+    #expect(throws: ImagesError.self) { try sheet.layOut(pictures) }
+    #expect(sheet.rowCountMax(pictureHeight: 6_000) == 0)
+  }
 }

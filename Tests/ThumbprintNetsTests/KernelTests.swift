@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 import ThumbprintNets
 
@@ -62,5 +63,25 @@ import ThumbprintNets
     var deck = Array(0..<50)
     a.shuffle(&deck)
     #expect(deck.sorted() == Array(0..<50) && deck != Array(0..<50))
+  }
+
+  @Test func workThatFailsEndsWithTheFirstError() throws {
+    struct Failure: Error, Equatable {
+      var index: Int
+    }
+    for threadCount in [1, 3, 8] {
+      let done = Mutex<[Int]>([])
+      try Parallel.tryForEach(100, threadCount: threadCount) { index in
+        done.withLock { $0.append(index) }
+      }
+      #expect(done.withLock { $0.sorted() } == Array(0..<100))
+      // On several threads the second may have failed before the first was begun.
+      let error = #expect(throws: Failure.self) {
+        try Parallel.tryForEach(100, threadCount: threadCount) { index in
+          if index == 10 || index == 20 { throw Failure(index: index) }
+        }
+      }
+      #expect(threadCount > 1 || error == Failure(index: 10))
+    }
   }
 }

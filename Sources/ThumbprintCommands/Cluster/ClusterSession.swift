@@ -20,14 +20,19 @@ final class ClusterSession: Sendable {
     _ address: CoordinatorAddress, timeout: Duration, security: PeerSecurity?,
     _ body: (ClusterSession) throws -> R
   ) throws -> R {
+    let client: ClusterClient
     do {
-      let client = try wait {
+      client = try wait {
         try await ClusterClient.connect(
           host: address.host, port: address.port,
           program: "thumbprint \(ThumbprintVersion.number)", timeout: timeout,
           security: security)
       }
-      defer { wait { await client.close() } }
+    } catch let error as ServiceError {
+      throw CommandError(error, connectingTo: address)
+    }
+    defer { wait { await client.close() } }
+    do {
       return try body(ClusterSession(address: address, client: client))
     } catch let error as ServiceError {
       throw CommandError(error, coordinator: address)
@@ -58,18 +63,15 @@ final class ClusterSession: Sendable {
   }
 
   /// Runs `body` on another thread and blocks this one, which must not be one that runs tasks.
+  ///
+  /// - Throws: `cancelled` if the user asked to stop and nothing has come for a second since.
   static func wait<R: Sendable>(
     _ body: @escaping @Sendable () async throws -> R
   ) throws -> R {
-    let answer = Answer<R>()
-    Task {
-      do {
-        answer.end(.success(try await body()))
-      } catch {
-        answer.end(.failure(error))
-      }
+    try wait { (_: Void) in
+    } until: { _ in
+      try await body()
     }
-    return try answer.value.get()
   }
 
   /// The same, handing on here what `body` tells on its way.
@@ -79,19 +81,38 @@ final class ClusterSession: Sendable {
   ) throws -> R {
     let answer = Answer<R>()
     let letter = Letter<News>()
-    Task {
+    let task = Task {
       do {
         answer.end(.success(try await body { letter.write($0) }))
       } catch {
         answer.end(.failure(error))
       }
     }
+    // Moments without news since the user asked to stop.
+    var silentCount = 0
     while true {
-      let result = answer.value(within: .milliseconds(50))
-      if let news = letter.read() { hear(news) }
+      let result = answer.value(within: pauseMilliseconds)
+      if let news = letter.read() {
+        hear(news)
+        silentCount = 0
+      }
       if let result { return try result.get() }
+      guard Interrupt.isRequested else { continue }
+      silentCount += 1
+      guard silentCount * pauseMilliseconds >= patienceMilliseconds else { continue }
+      task.cancel()
+      // Requests that are taken back end at once.
+      guard case .success(let value) = answer.value else {
+        throw ServiceError(.cancelled, "no answer was there when this command was asked to stop")
+      }
+      return value
     }
   }
+
+  private static let pauseMilliseconds = 50
+  /// How long an answer is waited for that the user does not want to wait for: most come within
+  /// this time, and then it is known what was done.
+  private static let patienceMilliseconds = 1000
 
   static func wait(_ body: @escaping @Sendable () async -> Void) {
     let answer = Answer<Void>()
@@ -122,8 +143,10 @@ private final class Answer<Value: Sendable>: Sendable {
   }
 
   /// `nil` if it is not there in time.
-  func value(within time: DispatchTimeInterval) -> Result<Value, any Error>? {
-    guard isThere.wait(timeout: .now() + time) == .success else { return nil }
+  func value(within milliseconds: Int) -> Result<Value, any Error>? {
+    guard isThere.wait(timeout: .now() + .milliseconds(milliseconds)) == .success else {
+      return nil
+    }
     return result.withLock { $0 }
   }
 }
@@ -149,12 +172,26 @@ extension CommandError {
       hint: error.hint, cause: "cluster error '\(error.code)'")
   }
 
+  /// An error while the connection was made.
+  package init(_ error: ServiceError, connectingTo coordinator: CoordinatorAddress) {
+    self.init(error, coordinator: coordinator)
+    // Whoever speaks the protocol says what is wrong in its own words; these were no words of it.
+    guard error.code == .malformed else { return }
+    status = .unavailable
+    cause = "cluster error '\(error.code)': \(error.message)"
+    message = "what listens at \(coordinator) does not speak Thumbprint's protocol"
+    hint = "is it the port for HTTP? Give the one that thumbprint-coordinator has as --listen"
+  }
+
   /// The same, saying whom it is about when the trouble is with the coordinator itself.
   package init(_ error: ServiceError, coordinator: CoordinatorAddress) {
     self.init(error)
     let namesIt = error.message.contains("\(coordinator.host):\(coordinator.port)")
     guard hint == nil else { return }
     switch error.code {
+    case .cancelled:
+      message = "the coordinator at \(coordinator): \(error.message)"
+      hint = "what was asked for last may have been done or not"
     case .deadlineExceeded:
       message = "the coordinator at \(coordinator): \(error.message)"
       hint = "try again, or wait longer with --timeout"

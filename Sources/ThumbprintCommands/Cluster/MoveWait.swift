@@ -30,12 +30,14 @@ struct MoveWait {
     var lastHeard = Progress.now
     while true {
       do {
-        let status = try session.run(ClusterStatusOperation())
+        let status = try Interrupt.unlessRequested { try session.run(ClusterStatusOperation()) }
         lastHeard = Progress.now
-        if try isOver(status) { return status }
-        let (done, total) = measure(status)
-        progress.moved(
-          to: done, of: total, detail: "\(Text.count(status.moves.count, "move")) left")
+        if let status {
+          if try isOver(status) { return status }
+          let (done, total) = measure(status)
+          progress.moved(
+            to: done, of: total, detail: "\(Text.count(status.moves.count, "move")) left")
+        }
       } catch let error as ServiceError
         where error.isRetryable && Progress.now - lastHeard < patience
       {

@@ -36,7 +36,9 @@ struct WatchOptions: ParsableArguments {
       var failureCount = 0
       while !Interrupt.isRequested {
         do {
-          let text = try show(try session.run(ClusterStatusOperation()), Progress.now)
+          let status = try Interrupt.unlessRequested { try session.run(ClusterStatusOperation()) }
+          guard let status else { break }
+          let text = try show(status, Progress.now)
           try Console.write(redraws ? "\u{1B}[H\u{1B}[J" + text : text + (output.json ? "" : "\n"))
           failureCount = 0
         } catch let error as ServiceError where error.isRetryable {

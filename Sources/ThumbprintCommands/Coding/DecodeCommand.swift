@@ -11,8 +11,9 @@ struct DecodeCommand: ParsableCommand {
     abstract: "Show the pictures of a coded dataset.",
     discussion: """
       Needs the model that made the codes. --out writes a PNG file of 32 by 32 pixels
-      for each record, named by its id; --sheet writes one picture with all of them;
-      --terminal draws them on a terminal with true colours.
+      for each record, named by its id; --sheet writes one picture with all of them,
+      or a page with their names; --terminal draws them on a terminal with true
+      colours.
 
       Examples:
         thumbprint decode photos.coded --out thumbs
@@ -27,8 +28,9 @@ struct DecodeCommand: ParsableCommand {
   var out: String?
 
   @Option(
-    help: ArgumentHelp("PNG file for a contact sheet.", valueName: "file"),
-    completion: .file())
+    help: ArgumentHelp(
+      "Write all of them into this file: .png, or .html with names.", valueName: "file"),
+    completion: .file(extensions: ["png", "html"]))
   var sheet: String?
 
   @Flag(help: "Draw on the terminal.")
@@ -53,6 +55,7 @@ struct DecodeCommand: ParsableCommand {
     guard out != nil || sheet != nil || terminal else {
       throw ValidationError("give --out, --sheet or --terminal")
     }
+    if let sheet { _ = try SheetFile(flag: sheet) }
     guard [16, 32, 48, 64].contains(bytes) else {
       throw ValidationError("--bytes: \(bytes) is not 16, 32, 48 or 64")
     }
@@ -63,30 +66,56 @@ struct DecodeCommand: ParsableCommand {
 
   mutating func run() throws {
     let data = try CodedDataset(path: dataset)
+    let file = try sheet.map(SheetFile.init(flag:))
+    try file?.requireFolder()
     let network = try model.load()
     try check(data, network)
     let range = try rows?.range(in: data.count, dataset) ?? 0..<data.count
     let watch = Interrupt.watch()
     defer { withExtendedLifetime(watch) {} }
     if let out { try write(data, network.codec, range, to: out) }
-    guard sheet != nil || terminal else { return }
-    let pictures = decode(data, network.codec, range)
-    if let sheet {
-      let side = columns ?? max(1, min(400, Int(Double(range.count).squareRoot().rounded(.up))))
-      try CommandError.naming("--sheet") {
-        try ContactSheet(columnCount: side).layOut(pictures).writePNG(to: sheet)
-      }
+    if let file { try write(data, network.codec, range, to: file) }
+    if terminal { try draw(data, network.codec, range) }
+  }
+
+  private func write(
+    _ data: CodedDataset, _ codec: Codec, _ range: Range<Int>, to file: SheetFile
+  ) throws {
+    let square = min(400, Int(Double(range.count).squareRoot().rounded(.up)))
+    let layout = ContactSheet(columnCount: min(range.count, columns ?? square))
+    let shown = range.prefix(file.pictureCount(of: [range.count], in: layout))
+    let cells = try zip(shown, decode(data, codec, shown)).map { row, picture in
+      PictureSheet.Cell(picture, [try data.name(at: row) ?? "id \(data.id(at: row))"])
     }
-    if terminal {
-      let side = columns ?? max(1, Console.columnCount / (Thumbnails.side + 1))
-      let picture = try ContactSheet(columnCount: side, gap: 1).layOut(pictures)
-      try Console.write(TerminalBlocks.text(picture))
+    try file.write(
+      PictureSheet(
+        title: "Pictures of \(dataset)",
+        sections: [PictureSheet.Section(heading: nil, cells: cells)]), in: layout)
+    if let note = file.note(written: shown.count, of: range.count) { log.note(note) }
+  }
+
+  private func draw(_ data: CodedDataset, _ codec: Codec, _ range: Range<Int>) throws {
+    let fitting = max(1, Console.resultColumnCount / (Thumbnails.side + 1))
+    let layout = ContactSheet(columnCount: columns ?? fitting, gap: 1)
+    let shown = range.prefix(
+      layout.columnCount * layout.rowCountMax(pictureHeight: Thumbnails.side))
+    try Console.write(TerminalBlocks.text(try layout.layOut(decode(data, codec, shown))))
+    if shown.count < range.count {
+      log.note(
+        "drawn are the first \(Text.grouped(shown.count)) of "
+          + "\(Text.count(range.count, "picture")); --rows chooses others")
     }
   }
 
-  /// Refuses codes that another model made: they would show something else.
+  /// Refuses what has no codes of pictures, and codes that another model made: they would show
+  /// something else.
   private func check(_ data: CodedDataset, _ network: Model) throws {
     guard data.count > 0 else { throw CommandError(.badData, "'\(dataset)' has no records") }
+    guard data.withUnsafeColumns({ $0.images != nil }) else {
+      throw CommandError(
+        .badData, "'\(dataset)' has no image codes, so there are no pictures to show",
+        hint: "give a dataset folder with images.npy")
+    }
     let imagesOnly = try Model(codec: network.codec, features: nil).identity
     guard let coder = data.coder, coder != network.identity, coder != imagesOnly else { return }
     throw CommandError(
@@ -115,10 +144,7 @@ struct DecodeCommand: ParsableCommand {
       }
       let block = start..<min(range.upperBound, start + Self.blockCount)
       let pictures = decode(data, codec, block)
-      _ = try PictureLoader.read(
-        pictures.indices.map(String.init), threadCount: threads.count
-      ) { text in
-        let place = Int(text) ?? 0
+      try Parallel.tryForEach(pictures.count, threadCount: threads.count) { place in
         try pictures[place].writePNG(to: "\(folder)/\(data.id(at: start + place)).png")
       }
       progress.moved(to: block.upperBound - range.lowerBound)

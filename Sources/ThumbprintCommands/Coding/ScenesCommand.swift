@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
-import ThumbprintCoding
 import ThumbprintImages
+import ThumbprintNets
 import ThumbprintScenes
 
 struct ScenesCommand: ParsableCommand {
@@ -62,8 +62,8 @@ struct ScenesCommand: ParsableCommand {
     // In blocks, so that the progress moves and Ctrl-C is heard.
     for start in stride(from: 0, to: objects, by: 16) {
       let block = start..<min(objects, start + 16)
-      _ = try PictureLoader.read(block.map(String.init), threadCount: threads.count) { text in
-        let object = Int(text) ?? 0
+      try Parallel.tryForEach(block.count, threadCount: threads.count) { place in
+        let object = start + place
         for view in 0..<DemonstrationSet.viewCount {
           let number = object * DemonstrationSet.viewCount + view
           let path = "\(out)/\(set.name(number))"
@@ -72,7 +72,6 @@ struct ScenesCommand: ParsableCommand {
             withIntermediateDirectories: true)
           try set.picture(number).writePNG(to: path)
         }
-        return true
       }
       progress.moved(to: block.upperBound)
     }

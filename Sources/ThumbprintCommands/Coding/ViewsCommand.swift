@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import ThumbprintCoding
 import ThumbprintImages
+import ThumbprintNets
 
 struct ViewsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -76,9 +77,9 @@ struct ViewsCommand: ParsableCommand {
     let progress = Progress("views", total: paths.count, noun: "photographs", quiet: log.quiet)
     // In blocks, so that the progress moves and Ctrl-C is heard.
     for start in stride(from: 0, to: paths.count, by: 64) {
-      let block = Array(start..<min(paths.count, start + 64))
-      _ = try PictureLoader.read(block.map(String.init), threadCount: threads.count) { text in
-        let number = Int(text) ?? 0
+      let block = start..<min(paths.count, start + 64)
+      try Parallel.tryForEach(block.count, threadCount: threads.count) { place in
+        let number = start + place
         let photograph = ViewGenerator.scaled(
           try PictureReader.read(path: paths[number], sideMin: ViewGenerator.photographSide))
         for view in 0..<count {
@@ -93,9 +94,8 @@ struct ViewsCommand: ParsableCommand {
           }
           try write(bytes, to: "\(out)/\(name)")
         }
-        return true
       }
-      progress.moved(to: block[block.count - 1] + 1)
+      progress.moved(to: block.upperBound)
     }
     progress.finish()
     try Console.write(

@@ -7,29 +7,42 @@ extension ClusterCollection {
   func load(
     _ dataset: CodedDataset, threadCount: Int, progress: (Int, String?) -> Void
   ) throws -> LoadReport {
-    let (collection, options) = (collection, loadOptions)
-    let remote = try ClusterSession.wait { (news: RemoteLoadProgress) in
-      progress(news.doneCount, Self.text(of: news))
-    } until: { tell in
+    try load(progress) { collection, options, tell in
       try await collection.load(dataset, options: options) { tell($0) }
     }
-    return LoadReport(remote)
   }
 
   func load(
     _ snapshot: SnapshotRecords, progress: (Int, String?) -> Void
   ) throws -> LoadReport {
-    let (collection, options) = (collection, loadOptions)
-    let remote = try ClusterSession.wait { (news: RemoteLoadProgress) in
-      progress(news.doneCount, Self.text(of: news))
-    } until: { tell in
+    try load(progress) { collection, options, tell in
       let source = RecordLoadSource(
         snapshot, path: snapshot.path, count: snapshot.manifest.records,
         coder: snapshot.manifest.coder.flatMap { CoderIdentity($0) },
         expectedDigest: snapshot.manifest.digest)
       return try await collection.load(from: source, options: options) { tell($0) }
     }
-    return LoadReport(remote)
+  }
+
+  private func load(
+    _ progress: (Int, String?) -> Void,
+    _ body:
+      @escaping @Sendable (
+        RemoteCollection, RemoteLoadOptions, @escaping @Sendable (RemoteLoadProgress) -> Void
+      ) async throws -> RemoteLoadReport
+  ) throws -> LoadReport {
+    let (collection, options) = (collection, loadOptions)
+    let remote = try Interrupt.unlessRequested {
+      try ClusterSession.wait { (news: RemoteLoadProgress) in
+        progress(news.doneCount, Self.text(of: news))
+      } until: { tell in
+        try await body(collection, options, tell)
+      }
+    }
+    if let remote { return LoadReport(remote) }
+    var report = LoadReport()
+    report.wasCancelled = true
+    return report
   }
 
   private var loadOptions: RemoteLoadOptions {

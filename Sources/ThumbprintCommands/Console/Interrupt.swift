@@ -2,6 +2,7 @@ import Dispatch
 import Foundation
 import Synchronization
 import ThumbprintStorage
+import ThumbprintWire
 
 /// Turns a first Ctrl-C or SIGTERM into a request that long work looks at between its steps.
 /// A second one ends the process at once, as if there were no handler.
@@ -19,11 +20,14 @@ enum Interrupt {
     }
   }
 
-  /// Does long work of a store that looks at the request by itself; `nil` if it ended early for it.
+  /// Does long work of a store or a cluster that looks at the request by itself; `nil` if it ended
+  /// early for it.
   static func unlessRequested<R>(_ body: () throws -> R) throws -> R? {
     do {
       return try body()
     } catch let error as StoreError where error.code == .cancelled && isRequested {
+      return nil
+    } catch let error as ServiceError where error.code == .cancelled && isRequested {
       return nil
     }
   }

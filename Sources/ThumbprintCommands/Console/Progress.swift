@@ -38,7 +38,8 @@ final class Progress {
     else { return }
     switch style {
     case .redrawn:
-      let line = "\(label): \(text)".prefix(max(Console.columnCount - 1, 20))
+      let line = Text.prefix(
+        of: "\(label): \(text)", columnMax: max(Console.progressColumnCount - 1, 20))
       Console.note("\r\u{1B}[K\(line)", newline: false)
       isLineOpen = true
     case .lines: Console.note("\(label): \(text)")

@@ -105,15 +105,6 @@ package enum Text {
     return result
   }
 
-  /// `text` with its middle left out where it has more than so many characters: of a path both
-  /// ends tell something.
-  package static func cut(_ text: String, to countMax: Int) -> String {
-    // Characters are counted only where there may be too many.
-    guard text.utf8.count > countMax, text.count > countMax else { return text }
-    let head = countMax / 2
-    return text.prefix(head) + "…" + text.suffix(countMax - head - 1)
-  }
-
   /// `text` on one line: line breaks become spaces, other control characters visible.
   package static func oneLine(_ text: String) -> String {
     printable(

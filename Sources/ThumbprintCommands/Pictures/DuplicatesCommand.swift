@@ -65,7 +65,7 @@ struct DuplicatesCommand: ParsableCommand {
     defer { withExtendedLifetime(watch) {} }
     try collection.with(.readOnly) { collection in
       let description = try collection.report()
-      let drawer = try pictures.drawer(coder: description.coder, isJSON: output.json)
+      let drawer = try pictures.drawer(coder: description.coder, output)
       let start = Progress.now
       let search = try search(collection, recordCount: description.records)
       var groups = search.groups
@@ -112,11 +112,9 @@ struct DuplicatesCommand: ParsableCommand {
     } else {
       try Console.write(report.text(counts))
     }
-    guard !counts.isEmpty else {
-      if let sheet = pictures.sheet { output.log.note("'\(sheet)' was not written") }
-      return
+    if !output.json, drawer?.drawing == nil, show > 0, !counts.isEmpty {
+      try Console.write(table(report))
     }
-    if !output.json, drawer?.drawing == nil, show > 0 { try Console.write(table(report)) }
     try drawer?.show(
       title: "Duplicates within \(within) bits in \(collection.name)", sections(report),
       columnCount: Self.columnCount, terminalSectionCount: show, threadCount: threads.count)
@@ -146,10 +144,8 @@ struct DuplicatesCommand: ParsableCommand {
   }
 
   /// The largest groups, as many as a sheet has room for.
-  private func sections(
-    _ report: DuplicatesReport
-  ) -> [(heading: String?, items: [PictureDrawer.Item])] {
-    var sections: [(heading: String?, items: [PictureDrawer.Item])] = []
+  private func sections(_ report: DuplicatesReport) -> [PictureDrawer.Section] {
+    var sections: [PictureDrawer.Section] = []
     var rowCount = 0
     for (number, group) in report.groups.enumerated() {
       let shown = group.members.prefix(Self.sheetMemberCount)

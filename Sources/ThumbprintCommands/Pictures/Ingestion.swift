@@ -37,6 +37,11 @@ struct Ingestion {
   }
 
   mutating func run() throws -> IngestReport {
+    guard let report = try Interrupt.unlessRequested({ try ingest() }) else { throw interruption }
+    return report
+  }
+
+  private mutating func ingest() throws -> IngestReport {
     let files = try filesToCode()
     try code(files)
     try findGone()

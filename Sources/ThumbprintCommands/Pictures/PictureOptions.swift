@@ -38,21 +38,26 @@ struct PictureOptions: ParsableArguments {
     if draw != nil, pictures == false {
       throw ValidationError("--draw: cannot be given together with --no-pictures")
     }
-    if let sheet, !sheet.hasSuffix(".png"), !sheet.hasSuffix(".html") {
-      throw ValidationError("--sheet: '\(sheet)' ends with neither .png nor .html")
-    }
+    if let sheet { _ = try SheetFile(flag: sheet) }
+  }
+
+  /// The flag by which pictures were asked for; `nil` if none was given.
+  var givenFlag: String? {
+    if sheet != nil { return "--sheet" }
+    if draw != nil { return "--draw" }
+    return pictures == true ? "--pictures" : nil
   }
 
   /// What turns the codes of a collection into pictures; `nil` if none are to be shown.
   ///
-  /// - Parameters:
-  ///   - coder: That of the collection.
-  ///   - isJSON: Whether results are printed for programs.
-  /// - Throws: ``CommandError`` if pictures were asked for and the model did not make the codes.
-  func drawer(coder: String?, isJSON: Bool) throws -> PictureDrawer? {
-    let drawing = try drawing(isJSON: isJSON)
+  /// - Parameter coder: That of the collection.
+  /// - Throws: ``CommandError`` if pictures were asked for and the model did not make the codes, or
+  ///   their file could not be written.
+  func drawer(coder: String?, _ output: OutputOptions) throws -> PictureDrawer? {
+    let drawing = try drawing(isJSON: output.json)
+    let sheet = try sheet.map(SheetFile.init(flag:))
     guard drawing != nil || sheet != nil else { return nil }
-    let isAsked = pictures == true || draw != nil || sheet != nil
+    try sheet?.requireFolder()
     do {
       let model = try model.load()
       let imagesOnly = try Model(codec: model.codec, features: nil).identity
@@ -67,9 +72,9 @@ struct PictureOptions: ParsableArguments {
           "the codes were made by the coder \(coder), and the model is \(model.identity)",
           hint: "give the model that made them by --model")
       }
-      return PictureDrawer(codec: model.codec, drawing: drawing, sheet: sheet)
+      return PictureDrawer(codec: model.codec, drawing: drawing, sheet: sheet, log: output.log)
     } catch {
-      if isAsked { throw error }
+      if givenFlag != nil { throw error }
       return nil
     }
   }
@@ -91,20 +96,23 @@ struct PictureOptions: ParsableArguments {
     case .blocks: return .blocks
     case nil: break
     }
-    guard pictures == true || Console.showsResultsOnTerminal else { return nil }
     let environment = ProcessInfo.processInfo.environment
+    let isShown = Console.showsResultsOnTerminal && PictureSheet.Drawing.isWanted(environment)
+    guard pictures == true || isShown else { return nil }
     let drawing = PictureSheet.Drawing(environment: environment)
-    if drawing != .kitty, TerminalQuery.drawsSixels { return .sixel(Console.cellSize) }
+    if drawing == .kitty { return .kitty }
+    let answer = TerminalQuery.answer
+    if answer.drawsKitty { return .kitty }
+    if answer.drawsSixels { return .sixel(Console.cellSize) }
     return drawing ?? (pictures == true ? .blocks : nil)
   }
 }
 
 extension PictureSheet.Drawing {
-  /// What the terminal says that it can do; `nil` if it speaks of no colours.
+  /// What the terminal says of itself that it can do; `nil` if it speaks of no colours.
   package init?(environment: [String: String]) {
-    let term = environment["TERM"] ?? ""
-    let program = environment["TERM_PROGRAM"] ?? ""
-    if environment["KITTY_WINDOW_ID"] != nil || term == "xterm-kitty" || program == "ghostty" {
+    let names = ["xterm-kitty", "xterm-ghostty"]
+    if names.contains(environment["TERM"] ?? ""), !Self.isMultiplexed(environment) {
       self = .kitty
     } else if ["truecolor", "24bit"].contains(environment["COLORTERM"] ?? "") {
       self = .blocks
@@ -112,62 +120,24 @@ extension PictureSheet.Drawing {
       return nil
     }
   }
-}
 
-/// Shows the pictures of an answer where they are wanted.
-struct PictureDrawer {
-  let codec: Codec
-  /// `nil` if the terminal shows none.
-  let drawing: PictureSheet.Drawing?
-  /// The file to write; `nil` for none.
-  let sheet: String?
-
-  /// What is shown of a record.
-  struct Item {
-    var image: ImageCode
-    var lines: [String]
+  /// Whether pictures are drawn where nobody asked for them. See https://no-color.org.
+  package static func isWanted(_ environment: [String: String]) -> Bool {
+    environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"
   }
 
-  /// Decodes the codes, draws them on the terminal and writes the file, as was asked.
-  ///
-  /// - Parameters:
-  ///   - columnCount: Pictures in a row of a PNG file.
-  ///   - terminalSectionCount: Sections that the terminal shows; the file has all.
-  func show(
-    title: String, _ sections: [(heading: String?, items: [Item])], columnCount: Int,
-    terminalSectionCount: Int = .max, threadCount: Int
-  ) throws {
-    let pictures = codec.decode(
-      sections.flatMap { $0.items.map(\.image) }, threadCount: threadCount)
-    var next = 0
-    let drawn = PictureSheet(
-      title: title,
-      sections: sections.map { section in
-        PictureSheet.Section(
-          heading: section.heading,
-          cells: section.items.map { item in
-            defer { next += 1 }
-            return PictureSheet.Cell(pictures[next], item.lines)
-          })
-      })
-    if let drawing {
-      var shown = drawn
-      shown.sections = Array(drawn.sections.prefix(terminalSectionCount))
-      try Console.write(
-        shown.terminalText(columnCount: Console.columnCount, drawing: drawing))
-    }
-    guard let sheet else { return }
-    try CommandError.naming("--sheet") {
-      if sheet.hasSuffix(".html") {
-        let text = try drawn.html()
-        do {
-          try Data(text.utf8).write(to: URL(filePath: sheet), options: .atomic)
-        } catch {
-          throw CommandError(.inputOutput, "'\(sheet)': cannot write", cause: "\(error)")
-        }
-      } else {
-        try drawn.picture(columnCount: columnCount).writePNG(to: sheet)
-      }
-    }
+  /// Whether the terminal may speak the protocol of kitty although its name does not tell, and can be
+  /// asked: some others print the question.
+  package static func isPerhapsKitty(_ environment: [String: String]) -> Bool {
+    let isNamed = ["ghostty", "WezTerm"].contains(environment["TERM_PROGRAM"] ?? "")
+    return (isNamed || environment["KITTY_WINDOW_ID"] != nil) && !isMultiplexed(environment)
+  }
+
+  /// Whether tmux or screen stands between this process and the terminal. They pass on variables of
+  /// the terminal that they were started in, but not its graphics.
+  private static func isMultiplexed(_ environment: [String: String]) -> Bool {
+    let term = environment["TERM"] ?? ""
+    return ["TMUX", "STY"].contains { !environment[$0, default: ""].isEmpty }
+      || ["tmux", "screen"].contains { term == $0 || term.hasPrefix($0 + "-") }
   }
 }

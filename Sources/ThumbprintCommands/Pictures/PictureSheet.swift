@@ -36,18 +36,18 @@ package struct PictureSheet {
   /// All pictures as one, each section on rows of its own; words have no place in it.
   ///
   /// - Throws: ``ImagesError/Code/tooLarge`` if it were above ``Picture/sideMax``.
-  package func picture(columnCount: Int) throws(ImagesError) -> Picture {
+  package func picture(in sheet: ContactSheet) throws(ImagesError) -> Picture {
     let side = sections.lazy.flatMap(\.cells).map(\.picture.width).max() ?? 1
     let blank = Picture(width: side, height: side, red: 255, green: 255, blue: 255)
     var pictures: [Picture] = []
     for section in sections {
       pictures += section.cells.map(\.picture)
-      let rest = pictures.count % columnCount
+      let rest = pictures.count % sheet.columnCount
       if rest > 0 {
-        pictures += [Picture](repeating: blank, count: columnCount - rest)
+        pictures += [Picture](repeating: blank, count: sheet.columnCount - rest)
       }
     }
-    return try ContactSheet(columnCount: columnCount, magnification: 2).layOut(pictures)
+    return try sheet.layOut(pictures)
   }
 }
 
@@ -142,8 +142,7 @@ extension PictureSheet {
       var text = ""
       for cell in row {
         let words = line < cell.lines.count ? Text.printable(cell.lines[line]) : ""
-        text += Text.cut(words, to: side)
-        text += String(repeating: " ", count: side + Self.gap - min(words.count, side))
+        text += Text.padded(Text.cut(words, to: side), to: side + Self.gap)
       }
       while text.last == " " { text.removeLast() }
       return text + "\n"

@@ -72,8 +72,8 @@ struct QueryCommand: ParsableCommand {
       }
       if explain { throw ValidationError("--explain: cannot be given together with --out") }
       if output.json { throw ValidationError("--json: cannot be given together with --out") }
-      if pictures.sheet != nil {
-        throw ValidationError("--sheet: cannot be given together with --out")
+      if let flag = pictures.givenFlag {
+        throw ValidationError("\(flag): cannot be given together with --out")
       }
     }
   }

@@ -26,7 +26,7 @@ struct QueryDisplay {
         hint: "write the answers with --out DIR, or choose one row with --row")
     }
     let coder = try pictures.isPossible(isJSON: output.json) ? collection.report().coder : nil
-    let drawer = try pictures.drawer(coder: coder, isJSON: output.json)
+    let drawer = try pictures.drawer(coder: coder, output)
     let start = Progress.now
     let queries = (0..<source.count).map { source.query($0, terms: terms) }
     var run = search
@@ -50,7 +50,7 @@ struct QueryDisplay {
   /// What was looked for, if it can be shown, then what was found.
   private func sections(
     _ source: QuerySource, _ outcome: SearchOutcome, _ terms: SearchTerms
-  ) -> [(heading: String?, items: [PictureDrawer.Item])] {
+  ) -> [PictureDrawer.Section] {
     outcome.answers.enumerated().map { number, answer in
       var items = answer.matches.compactMap { match in
         outcome.images[match.id].map { image in

@@ -111,6 +111,7 @@ struct SnapshotCopier {
     } catch {
       // What has arrived need not be sent again.
       try target.flush()
+      try checkInterrupt(shard)
       throw error
     }
     for (part, bytes) in zip(parts, all) {

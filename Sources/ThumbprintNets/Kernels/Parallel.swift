@@ -1,4 +1,5 @@
 import Dispatch
+import Synchronization
 
 /// Work on several threads whose result does not depend on how many there are.
 public enum Parallel {
@@ -23,5 +24,25 @@ public enum Parallel {
         while let index = next.take(below: count) { run(index) }
       }
     }
+  }
+
+  /// The same for work that may fail; what was not begun when something failed is not begun any more.
+  ///
+  /// - Throws: Of the errors, that of the first index.
+  public static func tryForEach(
+    _ count: Int, threadCount: Int, _ body: (Int) throws -> Void
+  ) throws {
+    let failure = Mutex<(index: Int, error: any Error)?>(nil)
+    forEach(count, threadCount: threadCount) { index in
+      if failure.withLock({ $0 != nil }) { return }
+      do {
+        try body(index)
+      } catch {
+        failure.withLock {
+          if $0.map({ index < $0.index }) ?? true { $0 = (index, error) }
+        }
+      }
+    }
+    if let failure = failure.withLock({ $0 }) { throw failure.error }
   }
 }

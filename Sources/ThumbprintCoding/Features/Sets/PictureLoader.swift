@@ -1,4 +1,3 @@
-import Synchronization
 import ThumbprintImages
 import ThumbprintNets
 
@@ -11,22 +10,13 @@ public enum PictureLoader {
     _ paths: [String], threadCount: Int, _ read: (String) throws -> Result
   ) throws -> [Result] {
     var results = [Result?](repeating: nil, count: paths.count)
-    let failure = Mutex<(index: Int, error: any Error)?>(nil)
-    results.withUnsafeMutableBufferPointer { results in
+    try results.withUnsafeMutableBufferPointer { results in
       // Safe: each path's result is written once, by the thread that took the path.
       nonisolated(unsafe) let results = results
-      Parallel.forEach(paths.count, threadCount: threadCount) { index in
-        if failure.withLock({ $0 != nil }) { return }
-        do {
-          results[index] = try read(paths[index])
-        } catch {
-          failure.withLock {
-            if $0.map({ index < $0.index }) ?? true { $0 = (index, error) }
-          }
-        }
+      try Parallel.tryForEach(paths.count, threadCount: threadCount) { index in
+        results[index] = try read(paths[index])
       }
     }
-    if let failure = failure.withLock({ $0 }) { throw failure.error }
     return results.compactMap(\.self)
   }
 }
