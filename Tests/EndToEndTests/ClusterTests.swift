@@ -117,6 +117,14 @@ import ThumbprintCommands
     #expect(whole.errors.contains("--allow-partial"), "\(whole.errors)")
     let partial = try cluster.run(query + ["--allow-partial"])
     #expect(partial.status == 0 && partial.output.contains("partial: not searched: shard"))
+    // Of a record that can still be read.
+    let id = try #require(
+      try (0..<400).first { try cluster.run(["get", "-c", "c", "\($0)"]).status == 0 })
+    let similar = ["similar", "-c", "c", "--id", "\(id)"]
+    let refused = try cluster.run(similar)
+    #expect(refused.status == 69 && refused.errors.contains("--allow-partial"), "\(refused)")
+    let some = try cluster.run(similar + ["--allow-partial"])
+    #expect(some.status == 0 && some.output.contains("partial: not searched: shard"), "\(some)")
     let shards = try cluster.succeed("cluster", "shards", "--json").json([[String: Any]].self)
     #expect(shards.contains { $0["state"] as? String == "unavailable" })
     #expect(try cluster.succeed("cluster", "status").output.contains("unavailable:"))

@@ -31,11 +31,11 @@ extension Sandbox {
     try writer.finish()
   }
 
-  /// A store with collection `c` of `count` planted codes, and their dataset `data`.
-  func makeCollection(count: Int, shards: Int = 1) throws {
+  /// A store with a collection of `count` planted codes, and their dataset `data`.
+  func makeCollection(count: Int, shards: Int = 1, name: String = "c") throws {
     try makeDataset("data", count: count)
-    try succeed("collection", "create", "c", "--shards", "\(shards)")
-    try succeed("load", "data", "--collection", "c", "--quiet")
+    try succeed("collection", "create", name, "--shards", "\(shards)")
+    try succeed("load", "data", "--collection", name, "--quiet")
   }
 
   /// The digest that `dataset.json` of a dataset states.

@@ -2,6 +2,7 @@ import Foundation
 import Testing
 import ThumbprintCodes
 import ThumbprintCoding
+import ThumbprintCommands
 import ThumbprintImages
 import ThumbprintNets
 
@@ -113,6 +114,56 @@ import ThumbprintNets
     // The encoder lets a JPEG be decoded at a smaller scale.
     let turned = try PictureReader.read(path: sandbox.path("turned.jpg"), sideMin: 32)
     #expect(data.image(at: 0).distance(to: model.codec.encode(turned)) <= 1)
+  }
+
+  /// What only shows pictures is found nowhere, and is no duplicate of anything.
+  @Test func recordsWithoutFeatureCodesAreNotAlike() throws {
+    let sandbox = try Self.sandbox()
+    try Self.writePictures(6, to: sandbox)
+    try sandbox.succeed("encode", "pictures", "--out", "d", "--images-only", "--model", "m", "-q")
+    try sandbox.succeed("collection", "create", "c")
+    try sandbox.succeed("load", "d", "-c", "c", "-q")
+    for command in ["query", "similar"] {
+      try sandbox.fail(
+        65, "record 3 has no feature code", command, "-c", "c", "--id", "3", "--promise", "exact")
+      try sandbox.succeed(command, "-c", "c", "--id", "3", "--metric", "combined")
+    }
+    try sandbox.fail(65, "row 2 of 'd'", "query", "-c", "c", "--codes", "d", "--row", "2")
+    try sandbox.fail(65, "row 0 of 'd'", "query", "-c", "c", "--codes", "d", "--out", "o")
+    #expect(!FileManager.default.fileExists(atPath: sandbox.path("o")))
+
+    // Beside them two that are equal.
+    let one = Sandbox.planted().record(1)
+    try sandbox.makeDataset(
+      "e",
+      records: (0..<2).map {
+        Record(id: ItemID(100 + $0), feature: one.feature, image: one.image)
+      })
+    try sandbox.succeed("load", "e", "-c", "c", "-q")
+    let outcome = try sandbox.succeed("duplicates", "-c", "c", "--within", "4096", "--json")
+    #expect(outcome.errors.contains("left out: 6 records without a feature code"))
+    let report = try outcome.json([String: Any].self)
+    #expect(report["records"] as? Int == 2 && report["recordsWithoutFeature"] as? Int == 6)
+    let groups = try #require(report["groups"] as? [[String: Any]])
+    #expect(groups.count == 1)
+    #expect((groups.first?["members"] as? [Any])?.count == 2)
+  }
+
+  @Test func idsDoNotBeginAgainAtZero() throws {
+    let sandbox = try Self.sandbox()
+    try Self.writePictures(4, to: sandbox)
+    let told = try sandbox.fail(
+      64,
+      "--first-id: 4 pictures from 18446744073709551613 on would go 1 beyond "
+        + "18446744073709551615", "encode", "pictures", "--out", "d", "--first-id",
+      "18446744073709551613", "--model", "m")
+    #expect(told.errors.contains("18446744073709551612 at most"))
+    #expect(!FileManager.default.fileExists(atPath: sandbox.path("d.journal")))
+    try sandbox.succeed(
+      "encode", "pictures", "--out", "d", "--first-id", "18446744073709551612", "--model", "m",
+      "-q")
+    let data = try CodedDataset(path: sandbox.path("d"))
+    #expect(data.id(at: 3) == ItemID(.max))
   }
 
   @Test func aKilledRunGoesOn() throws {

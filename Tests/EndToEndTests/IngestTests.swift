@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import ThumbprintCodes
 import ThumbprintCoding
 import ThumbprintImages
 
@@ -7,7 +8,8 @@ import ThumbprintImages
 @Suite struct IngestTests {
   private func ingest(_ sandbox: Sandbox, _ extra: String...) throws -> [String: Any] {
     try sandbox.start(
-      ["ingest", "pictures", "-c", "c", "--model", "m", "--json", "-q"] + extra
+      ["ingest", "pictures"] + (extra.contains("-c") ? [] : ["-c", "c"])
+        + ["--model", "m", "--json", "-q"] + extra
     ).outcome().json([String: Any].self)
   }
 
@@ -58,8 +60,62 @@ import ThumbprintImages
     try sandbox.fail(
       65, "nobody said which coder made the codes of 'd'", "query", "-c", "d", "--image",
       "pictures/p101.png", "--model", "m", "-q")
-    try sandbox.fail(
-      65, "nobody named the coder", "ingest", "pictures", "-c", "d", "--model", "m", "-q")
+    // It is empty, so it takes the coder of the first pictures.
+    try sandbox.succeed("ingest", "pictures", "-c", "d", "--model", "m", "-q")
+    try sandbox.succeed("query", "-c", "d", "--image", "pictures/p101.png", "--model", "m", "-q")
+
+    try sandbox.makeCollection(count: 4, name: "e")
+    let told = try sandbox.fail(
+      65, "nobody named the coder", "ingest", "pictures", "-c", "e", "--model", "m", "-q")
+    #expect(told.errors.contains("hint: choose another collection"))
+    // The other way out: a dataset of the coder.
+    try sandbox.succeed("encode", "pictures", "--out", "p", "--first-id", "9", "--model", "m", "-q")
+    try sandbox.succeed("load", "p", "-c", "e", "-q")
+    #expect(try ingest(sandbox, "-c", "e")["added"] as? Int == 3)
+  }
+
+  /// Somebody makes a collection, and somebody else fills it.
+  @Test func anEmptyCollectionOfAClusterTakesTheCoderOfTheFirstPictures() throws {
+    let cluster = try ClusterSandbox(workers: ["a"])
+    try EncodeTests.writeModel(to: cluster.sandbox)
+    try EncodeTests.writePictures(3, to: cluster.sandbox)
+    try cluster.succeed("collection", "create", "c", "--shards", "2")
+    let told = try cluster.succeed(
+      "ingest", "pictures", "-c", "c", "--model", "m", "--shards", "3", "--replicas", "2")
+    #expect(told.errors.contains("--shards 3 was passed over: 'c' is there already, with 2 shards"))
+    #expect(told.errors.contains("--replicas 2 was passed over: 'c' is there already, with 1 "))
+    let list = try cluster.succeed("collection", "list", "--json").json([[String: Any]].self)
+    #expect(
+      list[0]["coder"] as? String
+        == (try Model(path: cluster.sandbox.path("m")).identity.name))
+    try cluster.succeed("query", "-c", "c", "--image", "pictures/p101.png", "--model", "m", "-q")
+  }
+
+  @Test func aRunWithoutPicturesLeavesNothingBehind() throws {
+    let sandbox = try EncodeTests.sandbox()
+    try sandbox.write(Array("no picture".utf8), to: "bad.png")
+    let command = ["ingest", "bad.png", "-c", "c", "--model", "m", "-q"]
+    #expect(try sandbox.start(command).outcome().status == 65)
+    #expect(try sandbox.start(command + ["--skip-bad"]).outcome().status == 0)
+    #expect(
+      try sandbox.succeed("collection", "list", "--json").json([[String: Any]].self).isEmpty)
+  }
+
+  @Test func whatFlagsSayOfANewCollectionIsHeldAgainstOneThatIsThere() throws {
+    let sandbox = try EncodeTests.sandbox()
+    try EncodeTests.writePictures(2, to: sandbox)
+    for isThere in [false, true] {
+      try sandbox.fail(
+        64, "--replicas", "ingest", "pictures", "-c", "c", "--model", "m", "--replicas", "2", "-q")
+      if !isThere { #expect(try ingest(sandbox, "--shards", "2")["added"] as? Int == 2) }
+    }
+    let told = try sandbox.succeed(
+      "ingest", "pictures", "-c", "c", "--model", "m", "--shards", "3")
+    #expect(told.errors.contains("--shards 3 was passed over: 'c' is there already, with 2 shards"))
+    #expect(
+      !(try sandbox.succeed("ingest", "pictures", "-c", "c", "--model", "m", "--shards", "2"))
+        .errors.contains("passed over"))
+    try sandbox.fail(64, "--collection", "ingest", "pictures", "-c", "a/b", "--model", "m", "-q")
   }
 
   @Test func likeRecordsAreFoundAndGathered() throws {
@@ -74,6 +130,15 @@ import ThumbprintImages
     let query = try #require((similar["queries"] as? [[String: Any]])?.first)
     let matches = try #require(query["matches"] as? [[String: Any]])
     #expect(Set(matches.compactMap { $0["id"] as? Int }) == [4, 6, 7])
+    try sandbox.fail(64, "1...16383", "similar", "-c", "c", "--id", "5", "-k", "16384")
+    for command in ["similar", "query"] {
+      try sandbox.fail(
+        64, "--allow-partial: a store is searched", command, "-c", "c", "--id", "5",
+        "--allow-partial")
+      try sandbox.fail(
+        64, "--allow-partial: a store is searched", command, "-c", "c", "--id", "5",
+        "--allow-partial", "--store", "thumbprint-store")
+    }
 
     let report = try sandbox.succeed("duplicates", "-c", "c", "--within", "400", "--json")
       .json([String: Any].self)

@@ -9,10 +9,11 @@ struct EncodeCommand: ParsableCommand {
     abstract: "Turn pictures into a coded dataset.",
     discussion: """
       Folders are searched at any depth for PNG and JPEG files. Ids are the places in
-      the sorted list of files, counted from --first-id; names are paths. A run that
-      was stopped goes on when the same command is given again. Pictures that cannot
-      be read are listed at the end and in DATASET.refused.txt; the others are in the
-      dataset all the same. The exit status is then 65, or 0 with --skip-bad.
+      the sorted list of files, counted from --first-id; names are paths below the
+      folder, or the file's own. A run that was stopped goes on when the same command
+      is given again. Pictures that cannot be read are listed at the end and in
+      DATASET.refused.txt; the others are in the dataset all the same. The exit status
+      is then 65, or 0 with --skip-bad.
 
       Examples:
         thumbprint encode photos --out photos.coded
@@ -53,6 +54,7 @@ struct EncodeCommand: ParsableCommand {
     }
     let network = try loadModel()
     let source = try EncodeSource(inputs)
+    try requireRoom(for: source.files.count)
     let watch = Interrupt.watch()
     defer { withExtendedLifetime(watch) {} }
     let journal = try EncodeJournal(
@@ -75,6 +77,17 @@ struct EncodeCommand: ParsableCommand {
     out.hasSuffix("/") ? String(out.dropLast()) : out
   }
 
+  /// Ids end at 2⁶⁴ − 1.
+  private func requireRoom(for count: Int) throws {
+    let (last, isTooGreat) = firstID.addingReportingOverflow(UInt64(max(1, count) - 1))
+    guard isTooGreat else { return }
+    throw CommandError.flag(
+      "--first-id",
+      "\(Text.count(count, "picture")) from \(firstID) on would go \(last + 1) beyond "
+        + "\(UInt64.max), the greatest id",
+      hint: "the first id may be \(UInt64.max - UInt64(count - 1)) at most")
+  }
+
   private func loadModel() throws -> Model {
     let whole = try model.load()
     if imagesOnly { return try Model(codec: whole.codec, features: nil, notes: whole.notes) }
@@ -93,11 +106,11 @@ struct EncodeCommand: ParsableCommand {
       network, search: effort.search(network.codec), threadCount: threads.count)
     // Safe: the encoder calls one at a time.
     nonisolated(unsafe) let progress = Progress(
-      "encode", total: source.paths.count, noun: "pictures", quiet: output.log.quiet)
+      "encode", total: source.files.count, noun: "pictures", quiet: output.log.quiet)
     defer { progress.finish() }
     let start = journal.count
     let isWhole = try encoder.encode(
-      source.paths[start...], blockCount: Self.blockCount,
+      source.files[start...].map(\.path)[...], blockCount: Self.blockCount,
       progress: { done in
         progress.moved(to: start + done)
         return !Interrupt.isRequested
@@ -106,7 +119,7 @@ struct EncodeCommand: ParsableCommand {
       progress.finish()
       throw CommandError(
         .interrupted,
-        "\(Text.grouped(journal.count)) of \(Text.count(source.paths.count, "picture")) are coded",
+        "\(Text.grouped(journal.count)) of \(Text.count(source.files.count, "picture")) are coded",
         hint: "to go on, run the same command again")
     }
   }
@@ -119,17 +132,17 @@ struct EncodeCommand: ParsableCommand {
       path: out, coder: network.identity, createdBy: "thumbprint \(ThumbprintVersion.number)")
     var refused = source.refused
     try journal.readAll { place, outcome in
-      let path = source.paths[place]
+      let file = source.files[place]
       switch outcome {
-      case .refused(let reason): refused.append(EncodeReport.Refusal(path: path, reason: reason))
+      case .refused(let reason):
+        refused.append(EncodeReport.Refusal(path: file.path, reason: reason))
       case .coded(let image, let feature):
         do {
           try writer.append(
             Record(
-              id: ItemID(firstID &+ UInt64(place)), name: source.names[place], feature: feature,
-              image: image))
+              id: ItemID(firstID + UInt64(place)), name: file.name, feature: feature, image: image))
         } catch let error as CodedDatasetError where error.code == .invalidName {
-          refused.append(EncodeReport.Refusal(path: path, reason: error.message))
+          refused.append(EncodeReport.Refusal(path: file.path, reason: error.message))
         }
       }
     }

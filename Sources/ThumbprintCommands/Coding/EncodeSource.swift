@@ -4,8 +4,17 @@ import ThumbprintCoding
 
 /// The files to encode, in order, with their names in the dataset, and what was left out.
 struct EncodeSource {
-  private(set) var paths: [String] = []
-  private(set) var names: [String] = []
+  /// A picture.
+  struct File {
+    /// As it was found: what is opened, and shown.
+    var path: String
+    /// What its record is called.
+    var name: String
+    /// Where it was found, as a place in `bases`.
+    fileprivate var base: Int32
+  }
+
+  private(set) var files: [File] = []
   /// What was found and cannot be read, before anything was read.
   private(set) var refused: [EncodeReport.Refusal] = []
   /// Files that are pictures of other kinds, by their ending.
@@ -16,59 +25,95 @@ struct EncodeSource {
   private(set) var folders: [String] = []
   /// The folders in them that could not be, in the same way.
   private(set) var unlistedFolders: [String] = []
+  /// What every name begins with: nothing, or a prefix and a slash.
+  private let front: String
 
   /// Where the files of one argument are.
   private struct Base {
+    /// Ended by a slash, or empty.
     var path: String
+    /// The same without links, ended by a slash.
     var absolute: String
+
+    /// The last part of the folder's path; empty for the folder above all.
+    var folderName: Substring {
+      absolute.split(separator: "/").last ?? ""
+    }
   }
   private var bases: [Base] = []
-  private var baseOfPath: [Int32] = []
 
   /// - Parameters:
-  ///   - arguments: Files and folders. The name of a file in a folder is its path below it; with
-  ///     several arguments, behind the last part of the folder's. A file that is met twice counts
-  ///     once.
+  ///   - arguments: Files and folders. A file or folder that is met twice counts once.
   ///   - prefix: Put before every name, with a slash.
   /// - Throws: ``CodingError`` if there is nothing in one of them.
   init(_ arguments: [String], prefix: String? = nil) throws {
-    let front = prefix.map { $0 + "/" } ?? ""
-    var met: Set<ExactText> = []
+    front = prefix.map { $0 + "/" } ?? ""
+    var listings: [PictureListing] = []
     for argument in arguments {
       let listing = try PictureListing(of: argument)
       try Self.requirePictures(listing)
-      let last = URL(filePath: argument).lastPathComponent
-      let number = Int32(bases.count)
-      bases.append(Self.base(of: listing))
-      for (path, below) in zip(listing.paths, listing.names) {
-        if arguments.count > 1 {
-          let absolute = bases[Int(number)].absolute + below
-          guard met.insert(ExactText(absolute)).inserted else { continue }
-        }
-        let name =
-          arguments.count == 1 ? below : listing.isFile ? argument : "\(last)/\(below)"
-        paths.append(path)
-        names.append(front + name)
-        baseOfPath.append(number)
+      let base = Self.base(of: listing)
+      if !listing.isFile {
+        if folders.contains(where: { ExactText($0) == ExactText(base.absolute) }) { continue }
+        folders.append(base.absolute)
       }
-      add(listing)
+      listings.append(listing)
+      bases.append(base)
     }
+    var met: Set<ExactText> = []
+    for (number, listing) in listings.enumerated() {
+      let base = bases[number]
+      for (path, below) in zip(listing.paths, listing.names) {
+        guard listings.count == 1 || met.insert(ExactText(base.absolute + below)).inserted
+        else { continue }
+        let name = Self.name(
+          below, in: folders.count > 1 && !listing.isFile ? base.folderName : "")
+        files.append(File(path: path, name: front + name, base: Int32(number)))
+      }
+      add(listing, base)
+    }
+  }
+
+  /// The name of a picture: of a file that was given, its own, without folders; of one in a folder
+  /// that was given, the path below that, and if several folders were given, behind the last part of
+  /// the folder's path. It does not depend on how a path was written, and apart from a prefix it is
+  /// always the end of the picture's absolute path.
+  ///
+  /// - Parameters:
+  ///   - below: The path below what was given; of a file its own name.
+  ///   - folderName: Empty unless several folders were given.
+  private static func name(_ below: String, in folderName: Substring) -> String {
+    folderName.isEmpty ? below : folderName + "/" + below
   }
 
   /// The absolute path of a file, without links but for its own.
   func absolutePath(_ index: Int) -> String {
-    let base = bases[Int(baseOfPath[index])]
+    let base = bases[Int(files[index].base)]
     return base.absolute
-      + String(decoding: paths[index].utf8.dropFirst(base.path.utf8.count), as: UTF8.self)
+      + String(
+        decoding: files[index].path.utf8.dropFirst(base.path.utf8.count), as: UTF8.self)
   }
 
-  private mutating func add(_ listing: PictureListing) {
-    let base = bases[bases.count - 1]
+  /// Whether a picture at `path` may have got its `name` from a run with the prefix of this one,
+  /// whatever was given to that. Pictures that were given other prefixes are kept apart.
+  func isName(_ name: String, of path: String) -> Bool {
+    guard name.utf8.starts(with: front.utf8) else { return false }
+    let rest = name.utf8.dropFirst(front.utf8.count).reversed()
+    guard path.utf8.reversed().starts(with: rest) else { return false }
+    let before = path.utf8.dropLast(rest.count).last
+    return before == nil || before == UInt8(ascii: "/")
+  }
+
+  /// Whether the files that were found tell what became of the one at `path`.
+  func covers(_ path: String) -> Bool {
+    func isIn(_ folder: String) -> Bool { path.utf8.starts(with: folder.utf8) }
+    return folders.contains(where: isIn) && !unlistedFolders.contains(where: isIn)
+  }
+
+  private mutating func add(_ listing: PictureListing, _ base: Base) {
     refused += listing.refused.map { EncodeReport.Refusal(path: $0.path, reason: $0.reason) }
     otherKinds.merge(listing.otherKinds, uniquingKeysWith: +)
     folderLinkCount += listing.folderLinkCount
-    guard !listing.isFile else { return }
-    folders.append(base.absolute)
     unlistedFolders += listing.refused.map {
       base.absolute + String(decoding: $0.path.utf8.dropFirst(base.path.utf8.count), as: UTF8.self)
         + "/"
@@ -108,9 +153,9 @@ struct EncodeSource {
   /// A hash over paths, sizes and times of change: equal if nothing changed.
   func fingerprint() -> String {
     var text = ""
-    for path in paths {
-      let facts = PictureFacts(path: path)
-      text += "\(path)\0\(facts?.byteCount ?? 0)\0\(facts?.modifiedMilliseconds ?? 0)\0"
+    for file in files {
+      let facts = PictureFacts(path: file.path)
+      text += "\(file.path)\0\(facts?.byteCount ?? 0)\0\(facts?.modifiedMilliseconds ?? 0)\0"
     }
     let hash = text.withUTF8 { XXH3_64bits($0.baseAddress, $0.count) }
     return String(hash, radix: 16)

@@ -63,9 +63,11 @@ struct ClusterCollection: CollectionHandle {
   }
 
   /// What fails because a worker is lost is sent again, until another has taken its place.
-  func upsert(_ records: [Record]) throws {
+  func upsert(_ records: [Record], coder: CoderIdentity) throws {
     let (collection, patience) = (collection, session.client.timeout)
-    _ = try ClusterSession.wait { try await collection.upsert(records, patience: patience) }
+    _ = try ClusterSession.wait {
+      try await collection.upsert(records, coder: coder, patience: patience)
+    }
   }
 
   /// Workers index by themselves.
@@ -136,7 +138,7 @@ struct ClusterCollection: CollectionHandle {
       return try search(queries[middle...], run, &outcome)
     } catch var error as ServiceError where error.code == .unavailable && error.hint != nil {
       error.hint =
-        "see 'thumbprint cluster shards'; 'query --allow-partial' answers from the other shards"
+        "see 'thumbprint cluster shards'; --allow-partial answers from the other shards"
       throw error
     }
     guard reply.answers.count == queries.count else {

@@ -18,8 +18,9 @@ protocol CollectionHandle {
   func forEachDescription(_ body: (ItemID, String?, [String: String]) throws -> Void) throws
   /// Deletes the records of ids; on disk on return.
   func delete(_ ids: [ItemID]) throws -> (deleted: Int, absent: Int)
-  /// Adds records, in place of those with the same ids; on disk on return.
-  func upsert(_ records: [Record]) throws
+  /// Adds records, in place of those with the same ids; on disk on return. A collection of which
+  /// nobody named the coder takes this one.
+  func upsert(_ records: [Record], coder: CoderIdentity) throws
   /// Indexes what was written, where nobody else does, and waits for it. Ends early when the user
   /// wants to stop.
   ///

@@ -37,7 +37,10 @@ struct StoredCollection: CollectionHandle {
     try collection.forEachRecord(body)
   }
 
-  func upsert(_ records: [Record]) throws { _ = try collection.upsert(records) }
+  func upsert(_ records: [Record], coder: CoderIdentity) throws {
+    try collection.adopt(coder)
+    _ = try collection.upsert(records)
+  }
 
   func forEachDescription(
     _ body: (ItemID, String?, [String: String]) throws -> Void

@@ -26,56 +26,127 @@ struct NewCollectionOptions: ParsableArguments {
     }
   }
 
-  fileprivate func make(
-    _ name: String, in store: LocalStore, coder: CoderIdentity
-  ) throws {
-    if replicas != nil {
-      throw CommandError.flag(
-        "--replicas", "a store has one of each shard; this is for a cluster",
-        hint: "give --coordinator HOST:PORT")
-    }
-    try store.createCollection(name, shardCount: shards ?? 1, profile: .standard, coder: coder)
+  fileprivate func requireNoReplicas() throws {
+    guard replicas != nil else { return }
+    throw CommandError.flag(
+      "--replicas", "a store has one of each shard; this is for a cluster",
+      hint: "give --coordinator HOST:PORT")
   }
 
-  fileprivate func make(
-    _ name: String, in session: ClusterSession, coder: CoderIdentity
+  /// Says which flags say nothing here, as the collection is there already and is otherwise.
+  fileprivate func tellWhatIsPassedOver(_ report: CollectionReport, _ log: LogOptions) {
+    if let shards, shards != report.shards {
+      log.note(
+        "--shards \(shards) was passed over: '\(report.name)' is there already, with "
+          + Text.count(report.shards, "shard"))
+    }
+    if let replicas, let theirs = report.replicas, replicas != theirs {
+      log.note(
+        "--replicas \(replicas) was passed over: '\(report.name)' is there already, with "
+          + "\(Text.count(theirs, "replica")) of each shard; 'collection replicas' changes that")
+    }
+  }
+}
+
+/// A collection that records of one coder go into. If there is none yet, it is made when the first
+/// records are there, so that a run that has none leaves nothing behind.
+struct CollectionToFill {
+  let name: String
+  /// Of which the codes are that go in.
+  let coder: CoderIdentity
+  /// `nil` until there is one.
+  private(set) var collection: (any CollectionHandle)?
+  private let make: () throws -> any CollectionHandle
+
+  fileprivate init(
+    _ name: String, coder: CoderIdentity, _ collection: (any CollectionHandle)?,
+    make: @escaping () throws -> any CollectionHandle
+  ) {
+    self.name = name
+    self.coder = coder
+    self.collection = collection
+    self.make = make
+  }
+
+  /// The records of ids, in their order; `nil` where there is none.
+  func records(_ ids: [ItemID]) throws -> [Record?] {
+    try collection?.records(ids) ?? ids.map { _ in nil }
+  }
+
+  /// Adds records, in place of those with the same ids; on disk on return. A collection of which
+  /// nobody named the coder takes that of the first of them.
+  mutating func upsert(_ records: [Record]) throws {
+    if records.isEmpty { return }
+    let collection = try collection ?? make()
+    self.collection = collection
+    try collection.upsert(records, coder: coder)
+  }
+
+  /// Refuses a collection of which nobody can say that its codes are of the coder.
+  fileprivate static func require(
+    _ coder: CoderIdentity, of collection: any CollectionHandle, _ report: CollectionReport
   ) throws {
-    _ = try session.run(
-      CreateCollection(
-        collection: name, shardCount: shards, replicationFactor: replicas, coder: coder))
+    guard let theirs = report.coder else {
+      if try collection.stats().records == 0 { return }
+      throw CommandError(
+        .badData,
+        "'\(report.name)' has records, and nobody named the coder of their codes, so others cannot "
+          + "join them",
+        hint: "choose another collection, which is made if there is none; or load a dataset that "
+          + "names the coder, and this one takes it")
+    }
+    guard theirs != coder.name else { return }
+    throw CommandError(
+      .badData,
+      "the codes of '\(report.name)' are of the coder \(theirs), and the model is \(coder)",
+      hint: "give the model that made them by --model, or choose another collection")
   }
 }
 
 extension CollectionOptions {
-  /// Calls `body` with the open collection, which is made first if there is none.
+  /// Calls `body` with the collection to fill, and closes what was opened whatever happens.
   ///
   /// - Throws: ``CommandError`` if its codes are of another coder.
-  func withNew<R>(
-    _ new: NewCollectionOptions, coder: CoderIdentity, _ body: (any CollectionHandle) throws -> R
+  func filling<R>(
+    _ new: NewCollectionOptions, coder: CoderIdentity, log: LogOptions,
+    _ body: (CollectionToFill) throws -> R
   ) throws -> R {
     func checked(_ collection: any CollectionHandle) throws -> any CollectionHandle {
-      let theirs = try collection.report().coder
-      if theirs == coder.name { return collection }
-      guard let theirs else {
-        throw CommandError(
-          .badData, "nobody named the coder of the codes of '\(name)', so others cannot join them",
-          hint: "choose another collection")
-      }
-      throw CommandError(
-        .badData,
-        "the codes of '\(name)' are of the coder \(theirs), and the model is \(coder)",
-        hint: "give the model that made them by --model, or choose another collection")
+      let report = try collection.report()
+      try CollectionToFill.require(coder, of: collection, report)
+      new.tellWhatIsPassedOver(report, log)
+      return collection
     }
+    func open(in store: LocalStore) throws -> any CollectionHandle {
+      try checked(StoredCollection(store.named(name, flag: "--collection")))
+    }
+    func open(in session: ClusterSession) throws -> any CollectionHandle {
+      try checked(session.named(name, flag: "--collection"))
+    }
+    if case .folder = try place.place { try new.requireNoReplicas() }
     return try place.with(.readWrite) { store in
-      if try !store.collections().contains(where: { $0.name == name }) {
-        try new.make(name, in: store, coder: coder)
-      }
-      return try body(checked(StoredCollection(store.named(name, flag: "--collection"))))
+      try CommandError.naming("--collection") { try StoreLimits.check(collectionName: name) }
+      let isThere = try store.collections().contains { $0.name == name }
+      return try body(
+        CollectionToFill(name, coder: coder, isThere ? try open(in: store) : nil) {
+          try store.createCollection(
+            name, shardCount: new.shards ?? 1, profile: .standard, coder: coder)
+          return try open(in: store)
+        })
     } cluster: { session in
-      if try !session.run(ListCollections()).contains(where: { $0.name == name }) {
-        try new.make(name, in: session, coder: coder)
-      }
-      return try body(checked(session.named(name, flag: "--collection")))
+      let isThere = try session.run(ListCollections()).contains { $0.name == name }
+      return try body(
+        CollectionToFill(name, coder: coder, isThere ? try open(in: session) : nil) {
+          do {
+            _ = try session.run(
+              CreateCollection(
+                collection: name, shardCount: new.shards, replicationFactor: new.replicas,
+                coder: coder))
+          } catch let error as ServiceError where error.code == .exists {
+            // Somebody else made it while the first pictures were coded.
+          }
+          return try open(in: session)
+        })
     }
   }
 }

@@ -6,7 +6,7 @@ struct SearchOptions: ParsableArguments {
   @Option(
     name: .customShort("k"),
     help: ArgumentHelp(
-      "How many nearest records, 1 to \(SearchLimits.nearestCountMax) (default: \(Self.standardCount)).",
+      "How many nearest records, 1 to \(SearchLimits.nearestCountMax), of 'similar' one fewer (default: \(Self.standardCount)).",
       valueName: "count"))
   var count: Int?
 
@@ -78,6 +78,20 @@ struct SearchOptions: ParsableArguments {
         "\(distance) is not in 0...\(metric.distanceMax), the bits that metric '\(metric.rawValue)' compares"
       )
     }
+  }
+}
+
+/// Whether a cluster may answer without some of its shards.
+struct PartialOptions: ParsableArguments {
+  @Flag(
+    help: "With --coordinator: answer even if some shards cannot be searched, and say which.")
+  var allowPartial = false
+
+  func check(_ place: PlaceOptions) throws {
+    guard allowPartial, case .folder = try place.place else { return }
+    throw CommandError.flag(
+      "--allow-partial", "a store is searched as a whole, or not at all",
+      hint: "give --coordinator HOST:PORT")
   }
 }
 

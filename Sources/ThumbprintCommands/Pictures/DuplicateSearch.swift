@@ -16,6 +16,8 @@ struct DuplicateSearch {
   /// Records of the collection, as far as is known.
   let recordCount: Int
   private(set) var groups = DuplicateGroups()
+  /// Records without a feature code, which are left out: they would all be alike.
+  private(set) var featurelessCount = 0
 
   /// Records whose codes equal that of one that was asked for everything before.
   private var twins: [ItemID: ItemID] = [:]
@@ -44,6 +46,10 @@ struct DuplicateSearch {
   /// - Parameter progress: Called with the number of records done so far; may throw to end the work.
   mutating func findAll(progress: (Int) throws -> Void) throws {
     try collection.forEachRecord { record in
+      guard record.feature.isThere else {
+        featurelessCount += 1
+        return
+      }
       window.append((record.id, record.feature))
       if window.count == Self.windowCount { try search(progress) }
     }

@@ -11,8 +11,9 @@ struct DuplicatesCommand: ParsableCommand {
       Asks for what is within --within bits of every record. Two records are in one
       group if a chain of such steps leads from one to the other. Groups are shown
       largest first, with the bits to the nearest other member, and the one to keep:
-      the picture with the largest file. With --json every member that is near enough
-      to that one is marked as redundant.
+      the picture with the largest file. Records without feature codes, as 'encode
+      --images-only' makes them, are left out. With --json every member that is near
+      enough to the one to keep is marked as redundant.
 
       Examples:
         thumbprint duplicates --collection photos
@@ -74,6 +75,7 @@ struct DuplicatesCommand: ParsableCommand {
       let isWhole = output.json || pictures.sheet != nil
       let report = DuplicatesReport(
         collection: self.collection.name, within: within, records: groups.count,
+        recordsWithoutFeature: search.featurelessCount,
         groups: try found.prefix(isWhole ? .max : show).map {
           try DuplicatesReport.Group($0, within: within, in: collection)
         },
@@ -114,6 +116,10 @@ struct DuplicatesCommand: ParsableCommand {
     }
     if !output.json, drawer?.drawing == nil, show > 0, !counts.isEmpty {
       try Console.write(table(report))
+    }
+    if report.recordsWithoutFeature > 0 {
+      output.log.note(
+        "left out: \(Text.count(report.recordsWithoutFeature, "record")) without a feature code")
     }
     try drawer?.show(
       title: "Duplicates within \(within) bits in \(collection.name)", sections(report),

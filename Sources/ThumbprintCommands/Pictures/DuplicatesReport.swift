@@ -32,7 +32,10 @@ struct DuplicatesReport: Encodable {
 
   var collection: String
   var within: Int
+  /// Those that were compared.
   var records: Int
+  /// Those that were left out, as they have no feature code.
+  var recordsWithoutFeature: Int
   var groups: [Group]
   var seconds: Double
 

@@ -8,12 +8,15 @@ struct IngestCommand: ParsableCommand {
     commandName: "ingest",
     abstract: "Code pictures and load them, in one go.",
     discussion: """
-      Folders are searched at any depth for PNG and JPEG files. Names are paths below
-      the folder, and ids are made from the names. So a run that was stopped goes on
-      when the same command is given again, and a later run codes what is new or was
-      changed since; records of files that are gone are counted, and deleted with
-      --prune. The collection is made if there is none. Pictures that cannot be read
-      are listed at the end; the exit status is then 65, or 0 with --skip-bad.
+      Folders are searched at any depth for PNG and JPEG files. The name of a picture
+      is its path below the folder, behind the folder's own name if several are given;
+      a file that is given has its own name, without folders. Ids are made from names.
+      A file is in the collection once, under its first name, however it is given. So
+      a run that was stopped goes on when the same command is given again, and a later
+      run codes what is new or was changed since; records of files that are gone are
+      counted, and deleted with --prune. A picture whose name another file has is
+      refused. The collection is made if there is none. Pictures that are refused or
+      cannot be read are listed; the exit status is then 65, or 0 with --skip-bad.
 
       Examples:
         thumbprint ingest photos --collection photos
@@ -35,6 +38,9 @@ struct IngestCommand: ParsableCommand {
 
   @Flag(help: "Delete the records of files that are not in the folders any more.")
   var prune = false
+
+  @Flag(help: "Put pictures in the place of those of other files with the same names.")
+  var replace = false
 
   @Flag(help: "End with status 0 although some pictures could not be read.")
   var skipBad = false
@@ -67,13 +73,13 @@ struct IngestCommand: ParsableCommand {
     }
     let watch = Interrupt.watch()
     defer { withExtendedLifetime(watch) {} }
-    let report = try collection.withNew(made, coder: network.identity) { handle in
+    let report = try collection.filling(made, coder: network.identity, log: output.log) { target in
       let progress = Progress(
-        "ingest", total: source.paths.count, noun: "pictures", quiet: output.log.quiet)
+        "ingest", total: source.files.count, noun: "pictures", quiet: output.log.quiet)
       defer { progress.finish() }
       var ingestion = Ingestion(
-        source, into: handle, encoder: PictureEncoder(network, threadCount: threads.count),
-        progress: progress, prunes: prune)
+        source, into: target, encoder: PictureEncoder(network, threadCount: threads.count),
+        progress: progress, wishes: Ingestion.Wishes(prunes: prune, replaces: replace))
       return try ingestion.run()
     }
     try show(report)
@@ -84,6 +90,14 @@ struct IngestCommand: ParsableCommand {
     if output.json { try Console.write(json: report) } else { try Console.write(report.text) }
     for name in report.goneNames {
       output.log.detail("\(prune ? "deleted" : "gone"): \(Self.listed(name))")
+    }
+    if let first = report.otherNamesOfPaths.first {
+      output.log.note(
+        "kept under other names: \(Text.count(report.otherNames, "picture")); "
+          + "'\(Self.listed(first.path))' is '\(Self.listed(first.name))'")
+    }
+    for other in report.otherNamesOfPaths.dropFirst() {
+      output.log.detail("'\(Self.listed(other.path))' is '\(Self.listed(other.name))'")
     }
     if let kinds = EncodeSource.text(ofKinds: report.otherKinds) {
       output.log.note("passed over, as only PNG and JPEG are read: \(kinds)")
@@ -110,8 +124,14 @@ struct IngestCommand: ParsableCommand {
   }
 
   private func hint(_ report: IngestReport) -> String {
-    if report.hasTakenNames {
-      return "--prefix NAME keeps pictures of several folders apart; --skip-bad leaves them out"
+    if report.problems.contains(.takenName) {
+      return
+        "--prefix NAME keeps pictures of several folders apart, --replace replaces those in the "
+        + "collection, --skip-bad leaves these out"
+    }
+    if report.problems.contains(.equalName) {
+      return "give the folder that has them all, and names are paths below it; --skip-bad leaves "
+        + "these out"
     }
     return refused == nil
       ? "--refused FILE lists them all; --skip-bad accepts them"

@@ -46,9 +46,7 @@ struct QueryCommand: ParsableCommand {
   @Flag(help: "Show all of the certificate of each answer, and each shard of a cluster.")
   var explain = false
 
-  @Flag(
-    help: "With --coordinator: answer even if some shards cannot be searched, and say which.")
-  var allowPartial = false
+  @OptionGroup var partial: PartialOptions
 
   @OptionGroup var pictures: PictureOptions
   @OptionGroup var output: OutputOptions
@@ -62,9 +60,6 @@ struct QueryCommand: ParsableCommand {
     }
     guard given.count == 1 else {
       throw ValidationError("\(given[1]): cannot be given together with \(first)")
-    }
-    if allowPartial, collection.place.store.store != nil {
-      throw ValidationError("--allow-partial: a store is searched as a whole, or not at all")
     }
     if out != nil {
       if search.within != nil {
@@ -80,6 +75,7 @@ struct QueryCommand: ParsableCommand {
 
   mutating func run() throws {
     let terms = try search.terms
+    try partial.check(collection.place)
     let codes = try codes.open(metric: terms.metric)
     let picture = try image.map { try CodedPicture(path: $0, pictures.model) }
     try collection.with(.readOnly) { collection in
@@ -87,6 +83,7 @@ struct QueryCommand: ParsableCommand {
         try codes.map(QuerySource.rows) ?? picture.map(QuerySource.picture)
         ?? .record(collection.record(id, flag: "--id"))
       try source.requireCoder(of: collection)
+      try source.requireFeatures(metric: terms.metric)
       if let out {
         try writeArrays(of: source, terms: terms, from: collection, to: out)
       } else {
@@ -98,7 +95,7 @@ struct QueryCommand: ParsableCommand {
   }
 
   private var searchRun: SearchRun {
-    SearchRun(threadCount: threads.count, allowsPartial: allowPartial)
+    SearchRun(threadCount: threads.count, allowsPartial: partial.allowPartial)
   }
 
   /// Answers in batches, each written as soon as it is there, so that any number of queries

@@ -90,6 +90,29 @@ enum QuerySource {
       distanceMax: terms.distanceMax, promise: terms.promise, metric: terms.metric)
   }
 
+  /// Refuses a code of which nothing was said about what the picture shows: all such codes are equal.
+  /// With the combined metric the image codes tell them apart.
+  func requireFeatures(metric: SearchMetric) throws {
+    guard metric == .feature else { return }
+    switch self {
+    case .rows(let rows):
+      guard let row = rows.rows.first(where: { !rows.dataset.feature(at: $0).isThere }) else {
+        return
+      }
+      throw Self.noFeature("--codes: row \(row) of '\(rows.dataset.path)'")
+    case .record(let record):
+      if !record.feature.isThere { throw Self.noFeature("--id: record \(record.id)") }
+    case .picture: return
+    }
+  }
+
+  private static func noFeature(_ what: String) -> CommandError {
+    CommandError(
+      .badData, "\(what) has no feature code, so nothing can be said to be like it",
+      hint: "'encode' without --images-only makes feature codes; --metric combined compares image "
+        + "codes too")
+  }
+
   /// Refuses codes that were made by another coder than those of the collection: their
   /// distances would mean nothing.
   func requireCoder(of collection: any CollectionHandle) throws {
@@ -116,6 +139,12 @@ enum QuerySource {
       "\(flag) was made by coder '\(ours)', the records of '\(collection.name)' by '\(theirs)'",
       hint: "give the model that made them by --model")
   }
+}
+
+extension FeatureCode {
+  /// Whether this is a feature code. One whose bits are all zero stands for none, as `--images-only`
+  /// leaves it.
+  var isThere: Bool { self != FeatureCode() }
 }
 
 /// The codes of a picture file.

@@ -26,12 +26,15 @@ struct SimilarCommand: ParsableCommand {
   @Flag(help: "Show all of the certificate of the answer, and each shard of a cluster.")
   var explain = false
 
+  @OptionGroup var partial: PartialOptions
   @OptionGroup var pictures: PictureOptions
   @OptionGroup var output: OutputOptions
 
   mutating func run() throws {
     var terms = try search.terms
+    try partial.check(collection.place)
     if case .nearest(let count) = terms.extent {
+      // The record itself is asked for too.
       guard count < SearchLimits.nearestCountMax else {
         throw CommandError.flag("-k", "\(count) is not in 1...\(SearchLimits.nearestCountMax - 1)")
       }
@@ -39,10 +42,12 @@ struct SimilarCommand: ParsableCommand {
     }
     try collection.with(.readOnly) { collection in
       let record = try collection.record(id, flag: "--id")
+      let source = QuerySource.record(record)
+      try source.requireFeatures(metric: terms.metric)
       let display = QueryDisplay(
-        search: SearchRun(threadCount: threads.count), explain: explain, pictures: pictures,
-        output: output)
-      try display.show(.record(record), terms: terms, from: collection, excluding: record.id)
+        search: SearchRun(threadCount: threads.count, allowsPartial: partial.allowPartial),
+        explain: explain, pictures: pictures, output: output)
+      try display.show(source, terms: terms, from: collection, excluding: record.id)
     }
   }
 }

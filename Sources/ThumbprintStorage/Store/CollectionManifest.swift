@@ -71,7 +71,7 @@ public enum StoreLimits {
 
   /// - Throws: ``StoreError/Code/invalid`` unless `name` is 1 to 64 of the characters `A-Z`,
   ///   `a-z`, `0-9`, `.`, `_` and `-`, the first a letter or a digit: it names a folder.
-  static func check(collectionName name: String) throws {
+  package static func check(collectionName name: String) throws {
     func isPlain(_ byte: UInt8) -> Bool {
       switch byte {
       case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

@@ -32,7 +32,7 @@ extension LocalCollection {
     source: some RecordSource, options: LoadOptions, progress: (LoadProgress) -> Void
   ) throws -> LoadReport {
     let start = Date()
-    try adopt(source.coder, path: source.path)
+    if let coder = source.coder { try adopt(coder, path: source.path) }
     let bulks = shards.map { $0.maintenance.beginBulk(isCancelled: options.isCancelled) }
     defer { for (shard, bulk) in zip(shards, bulks) { shard.maintenance.endBulk(bulk) } }
     var report = LoadReport()
@@ -101,18 +101,18 @@ extension LocalCollection {
       hint: "the records were stored as they are; drop the collection and load a sound copy")
   }
 
-  /// Holds the coder of a dataset against that of the collection, which takes it if it has none
-  /// and no records.
-  private func adopt(_ coder: CoderIdentity?, path: String) throws {
-    let info = try info
-    guard let coder else { return }
-    if let known = info.coder {
-      guard known == coder else {
-        throw StoreError(
-          .coderMismatch,
-          "the dataset is of coder '\(coder)', the collection '\(name)' of '\(known)'",
-          path: path, hint: "codes of two coders cannot be compared: use another collection")
-      }
+  /// Holds the coder of codes that are about to be written against that of the collection, which
+  /// takes it if it has none; on disk on return.
+  ///
+  /// - Parameter path: The dataset that they are in, for the error.
+  /// - Throws: ``StoreError``: `coderMismatch`, `diskFull`, `io`.
+  package func adopt(_ coder: CoderIdentity, path: String? = nil) throws {
+    if let known = try info.coder, known != coder {
+      throw StoreError(
+        .coderMismatch,
+        "the \(path == nil ? "codes are" : "dataset is") of coder '\(coder)', the collection "
+          + "'\(name)' of '\(known)'",
+        path: path, hint: "codes of two coders cannot be compared: use another collection")
     }
     for shard in shards { try shard.adopt(coder) }
   }
