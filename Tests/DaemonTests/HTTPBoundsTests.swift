@@ -86,11 +86,13 @@ import ThumbprintWire
     limits.answerTimeout = .milliseconds(200)
     try await serve(limits) { [limits] port in
       let question = Array("GET /large HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
-      let deaf = try (0..<limits.connectionCountMax).map { _ in try Socket(port: port) }
-      for socket in deaf {
+      var deaf: [Socket] = []
+      for _ in 0..<limits.connectionCountMax {
+        let socket = try Socket(port: port)
         socket.write((0..<64).flatMap { _ in question })
-        // So that it is known to be answered, and not only to be connected.
+        // Being answered, and not only connected: what asks for nothing would make room.
         #expect(!socket.read(byteCountMax: 1000).isEmpty)
+        deaf.append(socket)
       }
       #expect(try Socket.get("/alive", port: port).text == "alive")
       withExtendedLifetime(deaf) {}
