@@ -111,6 +111,15 @@ final class ClusterSandbox {
     }
   }
 
+  /// Makes a collection whose replicas are all in sync: any worker may be lost from then on.
+  func makeCollection(_ name: String) throws {
+    try succeed("collection", "create", name)
+    try wait("replicas in sync") {
+      let shards = try self.succeed("cluster", "shards", "--json").json([[String: Any]].self)
+      return shards.allSatisfy { $0["state"] as? String == "whole" }
+    }
+  }
+
   /// Waits for something that comes by itself: half a minute at most.
   func wait(
     _ what: String, sourceLocation: SourceLocation = #_sourceLocation, _ isThere: () throws -> Bool

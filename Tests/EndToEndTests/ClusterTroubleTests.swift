@@ -58,7 +58,7 @@ import ThumbprintImages
     let outcome = try Sandbox().fail(
       69, "what listens at 127.0.0.1:\(port) does not speak Thumbprint's protocol", "collection",
       "list", "--coordinator", "127.0.0.1:\(port)")
-    #expect(outcome.errors.contains("\n  hint: is it the port for HTTP?"))
+    #expect(outcome.errors.contains("\n  hint: is it the HTTP port?"))
   }
 
   /// As `| head -1` does, but for certain before anything is written.

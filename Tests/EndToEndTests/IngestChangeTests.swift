@@ -108,6 +108,7 @@ import ThumbprintImages
     let sandbox = cluster.sandbox
     try EncodeTests.writeModel(to: sandbox)
     var folder = try Folder(sandbox, count: 400, seed: seed)
+    try cluster.makeCollection("c")
     let environment = ["THUMBPRINT_COORDINATOR": cluster.address]
     try disturb(&folder) {
       try sandbox.start(Self.command + ["--threads", "1"], environment: environment)
@@ -129,11 +130,13 @@ import ThumbprintImages
     let sandbox = cluster.sandbox
     try EncodeTests.writeModel(to: sandbox)
     _ = try Folder(sandbox, count: 600, seed: 1)
+    try cluster.makeCollection("c")
     let running = try sandbox.start(
       Self.command + ["--threads", "1", "--json"],
       environment: ["THUMBPRINT_COORDINATOR": cluster.address])
-    try cluster.wait("collection") {
-      try cluster.run(["stats", "-c", "c", "--json"]).status == 0 || !running.isRunning
+    try cluster.wait("records") {
+      let stats = try cluster.succeed("stats", "-c", "c", "--json").json([String: Any].self)
+      return stats["records"] as? Int != 0 || !running.isRunning
     }
     try cluster.kill9("a")
     let outcome = try running.outcome()

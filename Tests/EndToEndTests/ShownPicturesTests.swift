@@ -2,6 +2,7 @@ import Foundation
 import Testing
 import ThumbprintCodes
 import ThumbprintImages
+import ThumbprintTestKit
 
 /// Pictures of answers on terminals and in files, by the program.
 @Suite struct ShownPicturesTests {
@@ -112,7 +113,8 @@ import ThumbprintImages
 
   @Test func nothingToShowIsNoErrorAndNoFile() throws {
     let sandbox = try Self.sandbox(4)
-    try sandbox.makeArray("far.npy", codes: [FeatureCode()])
+    var generator = CodeGenerator(seed: 5)
+    try sandbox.makeArray("far.npy", codes: [generator.feature()])
     for name in ["s.png", "s.html"] {
       for command in [
         ["query", "--codes", "far.npy", "--within", "2"], ["duplicates", "--within", "2"],

@@ -84,20 +84,6 @@ import ThumbprintWire
     #expect(other.status == .usage && other.message == "there is no move 7" && other.hint == "x")
   }
 
-  @Test func aPortOfAnotherProtocolIsNamed() throws {
-    let address = try #require(CoordinatorAddress("h:7780"))
-    let error = ServiceError(.malformed, "h:7780: frame: expected its magic, found other bytes")
-    let other = CommandError(error, connectingTo: address)
-    #expect(other.status == .unavailable)
-    #expect(other.message == "what listens at h:7780 does not speak Thumbprint's protocol")
-    #expect(other.hint?.contains("HTTP") == true && other.cause?.contains("its magic") == true)
-    // Later it is damage, and others are what they were.
-    #expect(CommandError(error, coordinator: address).status == .badData)
-    let gone = ServiceError(.unavailable, "nobody answers at h:7780: refused")
-    #expect(
-      CommandError(gone, connectingTo: address) == CommandError(gone, coordinator: address))
-  }
-
   @Test func whatWasNotWaitedForIsNoFailure() throws {
     let address = try #require(CoordinatorAddress("h:7700"))
     let error = CommandError(ServiceError(.cancelled, "no answer was there"), coordinator: address)

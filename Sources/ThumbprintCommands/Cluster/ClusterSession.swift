@@ -29,7 +29,7 @@ final class ClusterSession: Sendable {
           security: security)
       }
     } catch let error as ServiceError {
-      throw CommandError(error, connectingTo: address)
+      throw CommandError(error, coordinator: address)
     }
     defer { wait { await client.close() } }
     do {
@@ -170,17 +170,6 @@ extension CommandError {
     self.init(
       ExitStatus(rawValue: error.code.exitStatus) ?? .internalError, error.message,
       hint: error.hint, cause: "cluster error '\(error.code)'")
-  }
-
-  /// An error while the connection was made.
-  package init(_ error: ServiceError, connectingTo coordinator: CoordinatorAddress) {
-    self.init(error, coordinator: coordinator)
-    // Whoever speaks the protocol says what is wrong in its own words; these were no words of it.
-    guard error.code == .malformed else { return }
-    status = .unavailable
-    cause = "cluster error '\(error.code)': \(error.message)"
-    message = "what listens at \(coordinator) does not speak Thumbprint's protocol"
-    hint = "is it the port for HTTP? Give the one that thumbprint-coordinator has as --listen"
   }
 
   /// The same, saying whom it is about when the trouble is with the coordinator itself.

@@ -25,7 +25,9 @@ extension CoordinatorCore {
         .setReplicationFactor(name: arguments.collection, arguments.replicationFactor),
         SetReplicas.self, request)
     case .collectionStats:
-      try stats(try admin.arguments(as: CollectionStatsOperation.self).collection, request)
+      try stats(
+        try admin.arguments(as: CollectionStatsOperation.self).collection, request,
+        until: min(deadline(of: request), .now.advanced(by: settings.statsWait)))
     case .clusterStatus:
       request.answer(AdminReply(status(), of: ClusterStatusOperation.self))
     case .rebalance: try rebalance(try admin.arguments(), request)
@@ -128,23 +130,38 @@ extension CoordinatorCore {
       coder: entry.coder, created: UInt64(max(0, entry.createdAt)), recordCount: recordCount)
   }
 
-  private func stats(_ name: String, _ request: ServerRequest) throws(ServiceError) {
+  /// What all primaries say of their shards. They are asked again while one that was lost is not
+  /// replaced yet.
+  private func stats(
+    _ name: String, _ request: ServerRequest, until end: MonotonicInstant
+  ) throws(ServiceError) {
     let (id, entry) = try named(name)
     let primaries = Set(map.shardKeys(of: id).compactMap { map.shards[$0]?.primary })
     let collector = StatsCollector(workerCount: primaries.count) { [self] result in
+      let problem: ServiceError
       switch result {
       case .success(let shards) where shards.map(\.number) == Array(0..<entry.shardCount):
-        request.answer(
+        return request.answer(
           AdminReply(
             CollectionStatsOperation.Result(collection: describe(id, entry), shards: shards),
             of: CollectionStatsOperation.self))
       case .success:
-        request.fail(
-          ServiceError(.unavailable, "not every shard of '\(name)' has a primary just now"))
-      case .failure(let error): request.fail(error)
+        problem = ServiceError(
+          .unavailable, "not every shard of '\(name)' has a primary just now")
+      case .failure(let error): problem = error
+      }
+      guard problem.isRetryable, !request.isCancelled, MonotonicInstant.now < end else {
+        return request.fail(problem)
+      }
+      after(settings.retryPause) { core in
+        do throws(ServiceError) {
+          try core.stats(name, request, until: end)
+        } catch {
+          request.fail(error)
+        }
       }
     }
-    let left = min(MonotonicInstant.now.duration(to: deadline(of: request)), .seconds(10))
+    let left = MonotonicInstant.now.duration(to: end)
     let received = loopBound(collector) { collector, result in collector.add(result) }
     for primary in primaries {
       guard let address = address(of: primary) else {

@@ -10,6 +10,8 @@ public struct CoordinatorSettings: Sendable {
   public var ordersWait: Duration = .seconds(10)
   /// How long the creation of a collection waits until it can be written to.
   public var creationWait: Duration = .seconds(10)
+  /// How long what primaries say of their shards is asked for while one of them is lost.
+  public var statsWait: Duration = .seconds(5)
   /// Bytes of writes that wait for an answer of a primary, of all clients together; more are refused
   /// as busy, unless one alone has more.
   public var writeByteCountMax = 1 << 30
