@@ -32,6 +32,10 @@ public struct FeatureCode: Sendable {
     withUnsafeMutableBytes { $0.copyBytes(from: bytes) }
   }
 
+  /// Whether this says what a picture shows. A code whose bits are all zero stands for none: that
+  /// of a picture of which only the image code was made. All such codes are equal.
+  public var isThere: Bool { self != FeatureCode() }
+
   /// Calls `body` with the ``byteCount`` bytes of the code.
   public func withUnsafeBytes<R, E: Error>(
     _ body: (UnsafeRawBufferPointer) throws(E) -> R

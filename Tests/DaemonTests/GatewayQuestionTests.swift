@@ -128,12 +128,14 @@ import ThumbprintWire
       var feature = FeatureCode()
       feature.withUnsafeMutableBytes { bytes in
         for byte in 0..<number { bytes[byte] = 0xff }
+        // A code without any bit would be none.
+        bytes[511] = 1
       }
       return Record(id: ItemID(UInt64(number)), feature: feature, image: ImageCode())
     }
     _ = try await collection.upsert(records)
     _ = try await collection.delete((0..<5).map { ItemID($0) })
-    let zero = Data(count: 512).base64EncodedString()
+    let code = (Data(count: 511) + [1]).base64EncodedString()
     for (fields, sentence) in [
       (["k": 3], "these are the nearest of all 43 records"),
       (["within": 80], "these are the ones within 80 bits among all 43 records"),
@@ -144,7 +146,7 @@ import ThumbprintWire
       (["within": 80, "maxDistance": 7], "nothing is within 7 bits among all 43 records"),
     ] as [([String: any Sendable], String)] {
       for promise in ["exact", "certified"] {
-        let body = fields.merging(["feature": zero, "promise": promise]) { $1 }
+        let body = fields.merging(["feature": code, "promise": promise]) { $1 }
         let answer = try site.json(site.post("/collections/c/search", body))
         let certificate = try #require(answer["certificate"] as? [String: Any])
         let text = try #require(certificate["sentence"] as? String)

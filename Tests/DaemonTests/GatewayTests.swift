@@ -94,6 +94,14 @@ import ThumbprintWire
     #expect(list.map { $0["id"] as? String } == ["2", "1"])
     #expect(list[1]["name"] as? String == names[1])
 
+    // What only shows a picture is like nothing, but for its image code.
+    let shown = Record(id: ItemID(300), name: nil, feature: FeatureCode(), image: ImageCode())
+    _ = try await collection.upsert([shown])
+    let refused = try site.post("/collections/photos/search", ["id": "300"])
+    #expect(refused.status == 400 && refused.text.contains("record 300 has no feature code"))
+    let combined = ["id": "300", "metric": "combined"]
+    #expect(try site.post("/collections/photos/search", combined).status == 200)
+
     let sample = try site.json(site.get("/collections/photos/sample?count=20"))
     #expect(((sample["records"] as? [[String: Any]])?.count ?? 0) > 0)
     #expect(try site.get("/collections/photos/stats").text.contains("\"recordCount\""))
@@ -159,8 +167,9 @@ import ThumbprintWire
       let answer = try Socket.post(search, port: site.port, body)
       #expect(answer.status == status && answer.text.contains(part), "\(answer.text)")
     }
-    let code = Data(count: 512).base64EncodedString()
+    let code = Data(repeating: 1, count: 512).base64EncodedString()
     for (fields, part) in [
+      (["feature": Data(count: 512).base64EncodedString()], "stands for no feature code"),
       (["k": 0], "k: 0 is not in 1...1000"), (["k": 1001], "k: 1001"),
       (["within": 9999], "radius is 9999"), (["promise": "recall=2"], "0 < X < 1"),
       (["metric": "x"], "feature or combined"), (["metric": "combined"], "image:"),
@@ -168,7 +177,7 @@ import ThumbprintWire
       (["image": "zz"], "64 bytes in hexadecimal"),
     ] as [([String: any Sendable], String)] {
       let answer = try site.post(
-        "/collections/c/search", fields.merging(["feature": code]) { $1 })
+        "/collections/c/search", ["feature": code].merging(fields) { $1 })
       #expect(answer.status == 400 && answer.text.contains(part), "\(answer.text)")
     }
     for (path, status, part) in [
@@ -236,7 +245,7 @@ import ThumbprintWire
   private static func feature(_ number: Int) -> FeatureCode {
     var code = FeatureCode()
     code.withUnsafeMutableBytes { bytes in
-      for i in 0..<number { bytes[(i * 37) % 512] ^= UInt8(1 << (i % 8)) }
+      for i in 0...number { bytes[(i * 37) % 512] ^= UInt8(1 << (i % 8)) }
     }
     return code
   }

@@ -25,6 +25,25 @@ import ThumbprintCommands
     try sandbox.fail(64, "../x", "stats", "-c", "../x")
   }
 
+  /// What fills no collection of its own leaves no folder behind when its name is mistyped.
+  @Test func aStoreIsMadeOnlyForACollection() throws {
+    let sandbox = try Sandbox()
+    try sandbox.makeCollection(count: 50)
+    let there = "there is no store here"
+    try sandbox.fail(64, there, "load", "data", "--store", "s", "-c", "c")
+    try sandbox.fail(64, there, "delete", "1", "--store", "s", "-c", "c")
+    try sandbox.fail(64, there, "seal", "--store", "s", "-c", "c")
+    try sandbox.fail(64, there, "compact", "--store", "s", "-c", "c")
+    try sandbox.fail(64, there, "collection", "drop", "c", "--store", "s")
+    #expect(!FileManager.default.fileExists(atPath: sandbox.path("s")))
+    try FileManager.default.createDirectory(
+      atPath: sandbox.path("s"), withIntermediateDirectories: false)
+    try sandbox.fail(64, there, "load", "data", "--store", "s", "-c", "c")
+    #expect(try FileManager.default.contentsOfDirectory(atPath: sandbox.path("s")).isEmpty)
+    try sandbox.succeed("collection", "create", "c", "--store", "s")
+    try sandbox.succeed("load", "data", "--store", "s", "-c", "c", "-q")
+  }
+
   @Test func wrongArraysAreRefused() throws {
     let sandbox = try Sandbox()
     try sandbox.makeCollection(count: 50)

@@ -86,7 +86,7 @@ struct CollectionCreateCommand: ParsableCommand {
         "--replicas", "a store has one of each shard; this is for a cluster",
         hint: "give --coordinator HOST:PORT")
     }
-    let report = try place.with(.readWrite) { store in
+    let report = try place.with(.readWrite, makesStore: true) { store in
       try store.createCollection(
         name, shardCount: shards ?? 1, profile: IndexProfile(tableCount: tables), coder: coder)
       return CollectionReport(try store.collection(name).info)

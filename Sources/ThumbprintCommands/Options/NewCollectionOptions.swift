@@ -124,7 +124,7 @@ extension CollectionOptions {
       try checked(session.named(name, flag: "--collection"))
     }
     if case .folder = try place.place { try new.requireNoReplicas() }
-    return try place.with(.readWrite) { store in
+    return try place.with(.readWrite, makesStore: true) { store in
       try CommandError.naming("--collection") { try StoreLimits.check(collectionName: name) }
       let isThere = try store.collections().contains { $0.name == name }
       return try body(

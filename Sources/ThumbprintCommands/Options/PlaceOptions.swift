@@ -48,11 +48,11 @@ struct PlaceOptions: ParsableArguments {
   /// Calls `folder` with the open store, or `cluster` with the connection to the coordinator, and
   /// closes it whatever happens.
   func with<R>(
-    _ access: StoreAccess, folder: (LocalStore) throws -> R,
+    _ access: StoreAccess, makesStore: Bool = false, folder: (LocalStore) throws -> R,
     cluster: (ClusterSession) throws -> R
   ) throws -> R {
     switch try place {
-    case .folder: try store.with(access, folder)
+    case .folder: try store.with(access, makes: makesStore, folder)
     case .cluster(let address): try self.cluster.with(address, cluster)
     }
   }

@@ -2,9 +2,17 @@ import ThumbprintStorage
 
 extension StoreOptions {
   /// Calls `body` with the open store, and closes it whatever happens.
-  func with<R>(_ access: StoreAccess, _ body: (LocalStore) throws -> R) throws -> R {
+  ///
+  /// - Parameter makes: Whether the store may be made if there is none. Only for commands that put
+  ///   a collection into it: after any other a mistyped folder would stay behind, empty.
+  func with<R>(
+    _ access: StoreAccess, makes: Bool = false, _ body: (LocalStore) throws -> R
+  ) throws -> R {
     let store: LocalStore
     do {
+      guard makes || LocalStore.exists(at: path) else {
+        throw StoreError(.notFound, "there is no store here", path: path)
+      }
       store = try LocalStore(path: path, access: access)
     } catch let error as StoreError where error.code == .notFound && error.hint == nil {
       throw CommandError(

@@ -141,12 +141,6 @@ enum QuerySource {
   }
 }
 
-extension FeatureCode {
-  /// Whether this is a feature code. One whose bits are all zero stands for none, as `--images-only`
-  /// leaves it.
-  var isThere: Bool { self != FeatureCode() }
-}
-
 /// The codes of a picture file.
 struct CodedPicture {
   var path: String

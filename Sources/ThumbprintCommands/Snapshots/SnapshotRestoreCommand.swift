@@ -63,7 +63,7 @@ struct SnapshotRestoreCommand: ParsableCommand {
     let records = try source.collection(manifest.collection)
     try Self.check(manifest, records)
     let place = place
-    try place.with(.readWrite) { store in
+    try place.with(.readWrite, makesStore: !resume) { store in
       if !resume { try make(manifest, in: store) }
       try fill(
         StoredCollection(try store.named(collection, flag: "--collection")), manifest, records)

@@ -18,6 +18,14 @@ extension Gateway {
     if search.metric == .combined, image == nil {
       throw ServiceError(.invalid, "image: the combined metric compares image codes too")
     }
+    // Codes of nothing are all equal; with the combined metric the image codes tell them apart.
+    guard search.metric == .combined || feature.isThere else {
+      throw ServiceError(
+        .invalid,
+        body.id.map { "id: record \($0) has no feature code, so nothing can be said to be like it" }
+          ?? "feature: all bits are zero, which stands for no feature code",
+        hint: "metric \"combined\" compares image codes too")
+    }
     search.append(feature: feature, image: image)
     let reply = try await Self.answer(to: search, of: collection)
     guard let answer = reply.answers.first else {

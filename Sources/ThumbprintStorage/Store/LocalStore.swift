@@ -32,6 +32,11 @@ public final class LocalStore: Sendable {
     try self.init(path: path, access: access, limits: .standard)
   }
 
+  /// Whether the folder `path` is a store, of any version. Makes nothing.
+  public static func exists(at path: String) -> Bool {
+    FileStatus.exists(path + "/" + markerName)
+  }
+
   package init(path: String, access: StoreAccess, limits: MaintenanceLimits) throws {
     let path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
     self.path = path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import platform
+import sys
 import time
 
 import numpy as np
@@ -24,15 +25,18 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=1_000)
     parser.add_argument("-k", type=int, default=4)
     parser.add_argument("--shards", type=int, default=8)
-    parser.add_argument("--replicas", type=int, default=2)
+    parser.add_argument("--replicas", type=int, help="default: as many as the cluster likes")
     parser.add_argument("--seed", type=int, default=1)
     terms = parser.parse_args()
-    with Client(terms.host, terms.port) as client:
-        try:
-            run(client, terms)
-        finally:
-            with contextlib.suppress(errors.NotFoundError):
-                client.drop_collection(NAME)
+    try:
+        with Client(terms.host, terms.port) as client:
+            try:
+                run(client, terms)
+            finally:
+                with contextlib.suppress(errors.NotFoundError):
+                    client.drop_collection(NAME)
+    except errors.ThumbprintError as cause:
+        sys.exit(f"bench: error: {cause}")
 
 
 def flips(source: np.random.Generator, count: int) -> NDArray[np.uint8]:

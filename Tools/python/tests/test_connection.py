@@ -80,7 +80,9 @@ class HandshakeTests(unittest.TestCase):
                 connection.close()
 
             threading.Thread(target=speak, daemon=True).start()
-            with self.assertRaisesRegex(errors.ProtocolError, "not Thumbprint"):
+            with self.assertRaisesRegex(
+                errors.RefusedError, r"127\.0\.0\.1:\d+ does not speak Thumbprint's protocol"
+            ):
                 Client(port=listener.getsockname()[1])
 
     def test_welcomes_that_are_refused(self) -> None:

@@ -80,7 +80,17 @@ class Connection:
             self._socket.setblocking(False)
             hello = messages.encode_hello(coder, program)
             request_id = self.send(FrameType.HELLO, hello, until)
-            frame = self.receive(request_id, until)
+            try:
+                frame = self.receive(request_id, until)
+            except ThumbprintError as cause:
+                if cause.number != 1:
+                    raise
+                # What breaks the rules of frames at once is most likely another program.
+                raise error(
+                    5,
+                    f"what listens at {self._peer} does not speak Thumbprint's protocol",
+                    hint="is it the HTTP port?",
+                ) from cause
             if frame.type != FrameType.WELCOME:
                 raise malformed(f"{self._peer} answered hello with {frame.type.name}")
             self.welcome = messages.decode_welcome(frame.body)
