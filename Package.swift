@@ -77,6 +77,13 @@ let package = Package(
       name: "ThumbprintCluster",
       dependencies: ["ThumbprintCodes"],
       swiftSettings: swiftSettings),
+    // How many hosts a cluster needs: arithmetic over what the others cost.
+    .target(
+      name: "ThumbprintPlanning",
+      dependencies: [
+        "ThumbprintCluster", "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes",
+      ],
+      swiftSettings: swiftSettings),
     // Runs the machines on a clock, a network and disks that are made up from a seed.
     .target(
       name: "ThumbprintSimulation",
@@ -203,7 +210,7 @@ let package = Package(
       name: "ThumbprintCommands",
       dependencies: [
         "ThumbprintClient", "ThumbprintTransport", "ThumbprintTranslation", "ThumbprintWire",
-        "ThumbprintStorage",
+        "ThumbprintPlanning", "ThumbprintStorage",
         "ThumbprintIndex", "ThumbprintCodes", "CXXHash", "ThumbprintScenes", "ThumbprintCoding",
         "ThumbprintNets",
         "ThumbprintImages",
@@ -267,6 +274,13 @@ let package = Package(
       dependencies: ["ThumbprintCluster", "ThumbprintSimulation", "ThumbprintCodes"],
       swiftSettings: swiftSettings),
     .testTarget(
+      name: "ThumbprintPlanningTests",
+      dependencies: [
+        "ThumbprintPlanning", "ThumbprintCluster", "ThumbprintStorage", "ThumbprintIndex",
+        "ThumbprintCodes", "ThumbprintTestKit",
+      ],
+      swiftSettings: swiftSettings),
+    .testTarget(
       name: "ThumbprintTransportTests",
       dependencies: [
         "ThumbprintTransport", "ThumbprintWire", "ThumbprintCodes", "ThumbprintTestKit",
@@ -308,8 +322,8 @@ let package = Package(
     .testTarget(
       name: "ThumbprintCommandsTests",
       dependencies: [
-        "ThumbprintCommands", "ThumbprintWire", "ThumbprintStorage", "ThumbprintIndex",
-        "ThumbprintCodes", "ThumbprintCoding", "ThumbprintImages",
+        "ThumbprintCommands", "ThumbprintPlanning", "ThumbprintWire", "ThumbprintStorage",
+        "ThumbprintIndex", "ThumbprintCodes", "ThumbprintCoding", "ThumbprintImages",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swiftSettings),

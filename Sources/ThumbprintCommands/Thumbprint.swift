@@ -40,7 +40,8 @@ struct Thumbprint: ParsableCommand {
         CommandGroup(
           name: "Clusters",
           subcommands: [
-            ClusterGroup.self, RebalanceCommand.self, DrainCommand.self, MoveGroup.self,
+            PlanCommand.self, ClusterGroup.self, RebalanceCommand.self, DrainCommand.self,
+            MoveGroup.self,
           ]),
         CommandGroup(
           name: "Coding",

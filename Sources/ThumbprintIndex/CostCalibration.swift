@@ -117,3 +117,25 @@ package struct CostCalibration {
     return now() - start
   }
 }
+
+extension CostModel {
+  /// What the steps take on this machine, timed on rows made up for it: some 40 MB of memory, and
+  /// some hundredths of a second.
+  package static func measuredHere() -> CostModel {
+    let rowCount = 1 << 19
+    let widths = [16, 32, 32]
+    var generator = SplitMix64(seed: 2)
+    let columns = widths.map { width in
+      let memory = RawMemory(byteCount: width * rowCount)
+      let words = memory.base.assumingMemoryBound(to: UInt64.self)
+      for i in 0..<width * rowCount / 8 { words[i] = generator.next() }
+      return memory
+    }
+    return withExtendedLifetime(columns) {
+      CostCalibration(
+        usual: .usual, halves: columns[0].base, sketches: columns[1].base,
+        seconds: columns[2].base, rowCount: rowCount
+      ).measured()
+    }
+  }
+}

@@ -20,11 +20,14 @@ struct RecentSearch {
   private static let poolSize = 128
   /// Sketches of unrelated codes differ in 128 bits, give or take 8: a threshold above this lets
   /// more than some hundredths of them pass.
-  private static let thresholdMin = 112
+  static let thresholdMin = 112
   /// A permuted query, with 8 zero bytes behind it.
   private static let queryByteCount = FeatureCode.byteCount + 8
   /// Candidates compared under one bound.
   private static let step = 64
+
+  /// Rows compared for a bound.
+  static func poolTarget(_ answerCount: Int) -> Int { poolSize + 4 * min(answerCount, 1024) }
 
   private let permutations: [BitPermutation]
   private let runs: [Run]
@@ -67,7 +70,11 @@ struct RecentSearch {
       let count = pool(plan, scratch)
       certificate.sketchesRead += rowCount
       certificate.codesCompared += count
-      found.lower(bound: compare(first: count, plan, scratch, found.part()).bound)
+      // The k nearest may lie in segments and here: only together do they bound the others. No row
+      // is in both.
+      var joint = found
+      joint.merge(compare(first: count, plan, scratch, found.part()))
+      found.lower(bound: joint.bound)
       isScanned = true
     }
     scratch.reserveCandidates(SearchScratch.chunkSize)
@@ -127,7 +134,7 @@ struct RecentSearch {
   /// Reads all sketches, which leaves their distances in `scratch`, and gathers the rows nearest by
   /// them.
   private func pool(_ plan: QueryPlan, _ scratch: SearchScratch) -> Int {
-    let target = Self.poolSize + 4 * min(plan.answerCount, 1024)
+    let target = Self.poolTarget(plan.answerCount)
     let chunk = SearchScratch.chunkSize
     scratch.distances.reserve(rowCount)
     scratch.firsts.reserve(4 * target + chunk)

@@ -3,7 +3,7 @@ import ThumbprintCodes
 
 extension SegmentSearch {
   /// Tables of the first wave: enough for copies of a picture. The second wave is the rest.
-  private static let firstWave = 48
+  static let firstWave = 48
   /// More postings than this are counted in one byte a row instead of a bit map of 65,536 places.
   private static let postingCountMax = 16384
 

@@ -11,6 +11,8 @@ struct LatencyCommand: AsyncParsableCommand {
   @Option(help: "Shards.") var shards = 8
   @Option(help: "Workers that the shards are spread over, 1 or more.") var workers = 1
   @Option(help: "Queries.") var queries = 3_000
+  @Flag(help: "Ask for codes near no record, which costs a comparison with all of them.")
+  var unlike = false
   @Option(
     help: ArgumentHelp(
       "Ask a second cluster too, over TLS, with what Cluster/certificates DIR 127.0.0.1 made.",
@@ -21,7 +23,7 @@ struct LatencyCommand: AsyncParsableCommand {
     try await options.run { seed, scratch in
       try await LatencyTrial(
         seed: seed, count: count, shardCount: shards, workerCount: workers, queryCount: queries,
-        certificates: tls,
+        asksUnlike: unlike, certificates: tls,
         scratch: scratch
       ).run()
     }
@@ -31,11 +33,12 @@ struct LatencyCommand: AsyncParsableCommand {
 struct ThroughputCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "throughput",
-    abstract: "Queries a second of a coordinator and one worker, from several connections.")
+    abstract: "Queries a second of a coordinator and its workers, from several connections.")
 
   @OptionGroup var options: TrialOptions
   @Option(help: "Records, at least 4.") var count = 100_000
-  @Option(help: "Shards, all on one worker.") var shards = 8
+  @Option(help: "Shards.") var shards = 8
+  @Option(help: "Workers that the shards are spread over, 1 or more.") var workers = 1
   @Option(help: "Connections.") var connections = 16
   @Option(help: "Queries that each connection has under way.") var depth = 1
   @Option(help: "How long to measure.") var seconds = 10.0
@@ -43,8 +46,8 @@ struct ThroughputCommand: AsyncParsableCommand {
   func run() async throws {
     try await options.run { seed, scratch in
       try await ThroughputTrial(
-        seed: seed, count: count, shardCount: shards, connectionCount: connections,
-        seconds: seconds, depth: depth, scratch: scratch
+        seed: seed, count: count, shardCount: shards, workerCount: workers,
+        connectionCount: connections, seconds: seconds, depth: depth, scratch: scratch
       ).run()
     }
   }

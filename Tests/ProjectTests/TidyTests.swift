@@ -19,6 +19,10 @@ import Testing
     ("ThumbprintTranslation", ["ThumbprintWire", "ThumbprintIndex", "ThumbprintCodes"]),
     ("ThumbprintStorage", ["ThumbprintIndex", "ThumbprintCodes", "CLMDB", "CXXHash"]),
     ("ThumbprintCluster", ["ThumbprintCodes"]),
+    (
+      "ThumbprintPlanning",
+      ["ThumbprintCluster", "ThumbprintStorage", "ThumbprintIndex", "ThumbprintCodes"]
+    ),
     ("ThumbprintSimulation", ["ThumbprintCluster", "ThumbprintCodes"]),
     ("thumbprint-simulate", ["ThumbprintSimulation"]),
     (
@@ -81,7 +85,7 @@ import Testing
       "ThumbprintCommands",
       [
         "ThumbprintClient", "ThumbprintTransport", "ThumbprintTranslation", "ThumbprintWire",
-        "ThumbprintStorage",
+        "ThumbprintPlanning", "ThumbprintStorage",
         "ThumbprintIndex", "ThumbprintCodes", "ThumbprintCoding", "ThumbprintNets",
         "ThumbprintImages",
         "ThumbprintScenes", "CXXHash", "ArgumentParser",

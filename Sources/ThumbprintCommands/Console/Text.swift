@@ -69,9 +69,12 @@ package enum Text {
   }
 
   /// Bytes with the largest binary unit that leaves at least 1: `512 B`, `1.5 KiB`, `3.2 GiB`.
-  package static func bytes(_ count: some BinaryInteger) -> String {
-    var number = Double(count)
-    guard number.magnitude >= 1024 else { return "\(count) B" }
+  package static func bytes(_ count: some BinaryInteger) -> String { bytes(Double(count)) }
+
+  /// The same of a number that need not be whole.
+  package static func bytes(_ count: Double) -> String {
+    var number = count
+    guard number.magnitude >= 1024 else { return "\(fixed(count, 0)) B" }
     var unit = ""
     for next in ["KiB", "MiB", "GiB", "TiB", "PiB"] where number.magnitude >= 1024 {
       number /= 1024

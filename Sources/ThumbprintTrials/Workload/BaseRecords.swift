@@ -37,6 +37,13 @@ struct BaseRecords: Sendable {
     )
   }
 
+  /// A query that is near no record: of another seed, so as far from all as random codes are.
+  func unlikeQuery(_ index: Int) -> FeatureCode {
+    var others = codes
+    others.seed = ~codes.seed
+    return others.query(index, groupCount: groupCount)
+  }
+
   /// Asks for the members of a query's group, with their image codes.
   func request(_ feature: FeatureCode, of collection: CollectionID) -> SearchRequest {
     var request = SearchRequest(
