@@ -77,9 +77,10 @@ package struct SearchForecast: Sendable {
   static let visitNanoseconds = 2_000.0
   static let coldFactor = 2.0
   /// What a row without an index takes beside reading its sketch: the distance is written, and read
-  /// again to choose by it. The same with `--shards 32` and a worker, where no row has an index:
-  /// 2.13 ms, of which 0.47 ms are not the search, so 1.6 ns a row.
-  static let choiceNanoseconds = 0.8
+  /// again to choose by it. The same with a worker: 2.13 ms with 32 shards, in which no row has an
+  /// index, of which 0.47 ms are not the search, so 1.6 ns a row in all; and 1.95 to 3.3 ms with 8,
+  /// in which half have none, so 2.3 to 5 ns. These give 2.3.
+  static let choiceNanoseconds = 1.6
 
   private let workload: SearchWorkload
   private let answerCount: Int
@@ -117,7 +118,7 @@ package struct SearchForecast: Sendable {
   ///
   /// - Parameter isAlone: Whether no search follows in the same process.
   package func probe(_ parts: Parts, isAlone: Bool) -> Steps {
-    var steps = lookups(tableCount, timesMet: 2) * parts.segmentCount
+    var steps = lookups(tableCount, timesMet: 2, isBounded: false) * parts.segmentCount
     if isAlone, tableCount == 0 { steps = steps + seed(parts.sealedRowCount) }
     return steps + pool(parts.recentRowCount)
   }
@@ -149,7 +150,9 @@ package struct SearchForecast: Sendable {
   }
 
   /// One visit of the tables of a segment, where rows met so often are compared.
-  private func lookups(_ count: Int, timesMet: Int) -> Steps {
+  ///
+  /// - Parameter isBounded: Whether it is known how near they have to be.
+  private func lookups(_ count: Int, timesMet: Int, isBounded: Bool = true) -> Steps {
     guard count > 0 else { return Steps() }
     var steps = Steps()
     let tables = Double(count)
@@ -160,7 +163,7 @@ package struct SearchForecast: Sendable {
       timesMet == 1
       ? steps.postingsRead : steps.postingsRead * steps.postingsRead / 2 / placeCount
     steps.codesCompared =
-      steps.sketchesRead * passShare(stage: 1)
+      steps.sketchesRead * (isBounded ? passShare(stage: 1) : 1)
     steps.nanoseconds =
       Self.visitNanoseconds
       + Self.coldFactor * (tables * costs.lookup + steps.postingsRead * costs.posting)

@@ -59,7 +59,7 @@ private struct Reference {
         if heading.hasPrefix("thumbprint") { sections[heading] = [] }
       } else if line.hasPrefix("| `-") {
         let cell = line.dropFirst(2).prefix { $0 != "|" }
-        let flags = cell.matches(of: /`(--?[A-Za-z][A-Za-z-]*)/).map { String($0.output.1) }
+        let flags = cell.matches(of: /`(--?[A-Za-z][A-Za-z0-9-]*)/).map { String($0.output.1) }
         if heading == "Common flags" {
           common.formUnion(flags)
         } else {

@@ -124,6 +124,8 @@ import ThumbprintTestKit
     Self.expectNear(probe.postingsRead, Self.mean(probes, \.postingsRead), within: 0.2, "postings")
     Self.expectNear(
       probe.sketchesRead, Self.mean(probes, \.sketchesRead), within: 0.5, "rows met twice")
+    Self.expectNear(
+      probe.codesCompared, Self.mean(probes, \.codesCompared), within: 0.5, "rows compared")
   }
 
   @Test func whatIsNearNothingIsComparedWithAll() throws {
