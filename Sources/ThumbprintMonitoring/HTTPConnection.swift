@@ -181,25 +181,40 @@ struct HTTPProblem {
 
 /// The connections of a server. When there is room for no other, the one that has asked for nothing
 /// for the longest time makes room: who opens many and says nothing keeps nobody out.
+///
+/// One that was just opened is left time to ask, so that many that are opened at once do not end
+/// each other before any of them was heard.
 final class ConnectionTable: Sendable {
   private let countMax: Int
+  private let newcomerTimeout: TimeAmount
   private let state = Mutex(State())
 
   private struct State {
     var count = 0
-    var idle: [ObjectIdentifier: (since: NIODeadline, channel: any Channel)] = [:]
+    var idle: [ObjectIdentifier: Idle] = [:]
+    /// Whether room is going to be made when the newcomers have had their time.
+    var isAlarmSet = false
   }
 
-  init(countMax: Int) {
+  private struct Idle {
+    var since: NIODeadline
+    /// When it may be closed to make room.
+    var mayEnd: NIODeadline
+    var channel: any Channel
+  }
+
+  init(countMax: Int, newcomerTimeout: TimeAmount) {
     self.countMax = countMax
+    self.newcomerTimeout = newcomerTimeout
   }
 
   /// It counts until it is closed.
   func opened(_ channel: any Channel) {
-    makeRoom(besides: 1)
+    let now = NIODeadline.now()
     state.withLock { state in
       state.count += 1
-      state.idle[ObjectIdentifier(channel)] = (.now(), channel)
+      state.idle[ObjectIdentifier(channel)] = Idle(
+        since: now, mayEnd: now + newcomerTimeout, channel: channel)
     }
     channel.closeFuture.whenComplete { [self] _ in
       state.withLock { state in
@@ -207,6 +222,7 @@ final class ConnectionTable: Sendable {
         state.idle[ObjectIdentifier(channel)] = nil
       }
     }
+    makeRoom(on: channel.eventLoop)
   }
 
   func isBusy(_ channel: any Channel) {
@@ -214,19 +230,35 @@ final class ConnectionTable: Sendable {
   }
 
   func isIdle(_ channel: any Channel) {
-    state.withLock { $0.idle[ObjectIdentifier(channel)] = (.now(), channel) }
-    makeRoom(besides: 0)
+    let now = NIODeadline.now()
+    state.withLock {
+      $0.idle[ObjectIdentifier(channel)] = Idle(since: now, mayEnd: now, channel: channel)
+    }
+    makeRoom(on: channel.eventLoop)
   }
 
-  private func makeRoom(besides newCount: Int) {
-    let longest = state.withLock { state -> (any Channel)? in
-      guard state.count + newCount >= countMax else { return nil }
-      guard let longest = state.idle.min(by: { $0.value.since < $1.value.since }) else {
-        return nil
+  private func makeRoom(on eventLoop: any EventLoop) {
+    let now = NIODeadline.now()
+    let (ending, alarm) = state.withLock { state -> ([any Channel], NIODeadline?) in
+      // The system hands over several connections at once: there may be more than the most.
+      let missing = state.count - (countMax - 1)
+      guard missing > 0 else { return ([], nil) }
+      let ending = state.idle.filter { $0.value.mayEnd <= now }
+        .sorted { $0.value.since < $1.value.since }.prefix(missing)
+      for (id, _) in ending { state.idle[id] = nil }
+      // Those that are busy come back here when they are answered.
+      var alarm: NIODeadline?
+      if ending.count < missing, !state.isAlarmSet {
+        alarm = state.idle.values.map(\.mayEnd).min()
+        state.isAlarmSet = alarm != nil
       }
-      state.idle[longest.key] = nil
-      return longest.value.channel
+      return (ending.map(\.value.channel), alarm)
     }
-    longest?.close(promise: nil)
+    for channel in ending { channel.close(promise: nil) }
+    guard let alarm else { return }
+    eventLoop.scheduleTask(deadline: alarm) { [self] in
+      state.withLock { $0.isAlarmSet = false }
+      makeRoom(on: eventLoop)
+    }
   }
 }

@@ -19,6 +19,8 @@ public struct HTTPServer: Service {
     /// The most connections; the one that has asked for nothing for the longest time makes room
     /// for the last, and further ones wait until one ends.
     public var connectionCountMax = 256
+    /// How long a connection that was just opened is left before it may have to make room.
+    public var newcomerTimeout = TimeAmount.seconds(1)
     /// How long a connection may be silent, or take for the head of a request.
     public var idleTimeout = TimeAmount.seconds(30)
     /// How long a request may take from its head to the end of its body; what answers it may have
@@ -82,7 +84,8 @@ public struct HTTPServer: Service {
   /// - Throws: `ServiceError` `unavailable` if the address cannot be had.
   public func run() async throws {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-    let table = ConnectionTable(countMax: limits.connectionCountMax)
+    let table = ConnectionTable(
+      countMax: limits.connectionCountMax, newcomerTimeout: limits.newcomerTimeout)
     let application = Application(
       responder: responder,
       server: HTTPServerBuilder { [security, limits, logger] in

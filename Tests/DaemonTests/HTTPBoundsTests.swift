@@ -15,6 +15,7 @@ import ThumbprintWire
   private static var limits: HTTPServer.Limits {
     var limits = HTTPServer.Limits()
     limits.connectionCountMax = 4
+    limits.newcomerTimeout = .hours(1)
     limits.idleTimeout = .hours(1)
     limits.requestTimeout = .hours(1)
     limits.answerTimeout = .hours(1)
@@ -100,7 +101,9 @@ import ThumbprintWire
   }
 
   @Test func connectionsThatAskForNothingMakeRoom() async throws {
-    try await serve(Self.limits) { port in
+    var limits = Self.limits
+    limits.newcomerTimeout = HTTPServer.Limits().newcomerTimeout
+    try await serve(limits) { port in
       let sockets = try (0..<3 * Self.limits.connectionCountMax).map { number in
         let socket = try Socket(port: port)
         // Silent, in the middle of a head, and answered already.
@@ -110,6 +113,33 @@ import ThumbprintWire
       }
       for _ in 0..<3 { #expect(try Socket.get("/alive", port: port).text == "alive") }
       withExtendedLifetime(sockets) {}
+    }
+  }
+
+  /// Neither others that are opened nor ones that are answered end what had no time to ask.
+  @Test(arguments: 0...3) func newcomersAreLeftTimeToAsk(besides busyCount: Int) async throws {
+    try await serve(Self.limits) { port in
+      let head = "POST /whole HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
+      let busy = try (0..<busyCount).map { _ in
+        let socket = try Socket(port: port)
+        socket.write(Array(head.utf8))
+        return socket
+      }
+      let newcomers = try (busyCount..<Self.limits.connectionCountMax).map { _ in
+        try Socket(port: port)
+      }
+      // Nobody can see when the server has taken them: without this they might come too late to be
+      // wronged, which does no harm.
+      usleep(100_000)
+      for socket in busy {
+        socket.write(Array("abc".utf8))
+        #expect(String(decoding: socket.read(byteCountMax: 1000), as: UTF8.self).contains(" 200 "))
+      }
+      for socket in newcomers {
+        socket.write(Array("GET /alive HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".utf8))
+        let text = String(decoding: socket.readToEnd(seconds: 60), as: UTF8.self)
+        #expect(text.hasSuffix("alive"))
+      }
     }
   }
 
