@@ -141,7 +141,7 @@ final class HTTPConnection: ChannelDuplexHandler {
     let written = promise ?? context.eventLoop.makePromise(of: Void.self)
     written.futureResult.assumeIsolated().whenSuccess { [table] in
       context.close(mode: .output, promise: nil)
-      table.isIdle(context.channel)
+      table.isLeaving(context.channel)
     }
     context.writeAndFlush(end, promise: written)
     context.read()
@@ -183,7 +183,7 @@ struct HTTPProblem {
 /// for the longest time makes room: who opens many and says nothing keeps nobody out.
 ///
 /// One that was just opened is left time to ask, so that many that are opened at once do not end
-/// each other before any of them was heard.
+/// each other before any of them was heard; and one that is told to leave, time to hear why.
 final class ConnectionTable: Sendable {
   private let countMax: Int
   private let newcomerTimeout: TimeAmount
@@ -229,10 +229,21 @@ final class ConnectionTable: Sendable {
     state.withLock { $0.idle[ObjectIdentifier(channel)] = nil }
   }
 
+  /// All that it asked is answered.
   func isIdle(_ channel: any Channel) {
+    isIdle(channel, mayEndIn: .zero)
+  }
+
+  /// Its last answer is written; closed at once, it might take that with it.
+  func isLeaving(_ channel: any Channel) {
+    isIdle(channel, mayEndIn: newcomerTimeout)
+  }
+
+  private func isIdle(_ channel: any Channel, mayEndIn time: TimeAmount) {
+    guard channel.isActive else { return }
     let now = NIODeadline.now()
     state.withLock {
-      $0.idle[ObjectIdentifier(channel)] = Idle(since: now, mayEnd: now, channel: channel)
+      $0.idle[ObjectIdentifier(channel)] = Idle(since: now, mayEnd: now + time, channel: channel)
     }
     makeRoom(on: channel.eventLoop)
   }

@@ -19,7 +19,8 @@ public struct HTTPServer: Service {
     /// The most connections; the one that has asked for nothing for the longest time makes room
     /// for the last, and further ones wait until one ends.
     public var connectionCountMax = 256
-    /// How long a connection that was just opened is left before it may have to make room.
+    /// How long a connection that was just opened, or answered for the last time, is left before it
+    /// may have to make room.
     public var newcomerTimeout = TimeAmount.seconds(1)
     /// How long a connection may be silent, or take for the head of a request.
     public var idleTimeout = TimeAmount.seconds(30)

@@ -28,12 +28,12 @@ import ThumbprintWire
     try cluster.startWorker("target")
     try await cluster.wait(for: "two workers", client) { $0.workers.count(where: \.isAlive) == 2 }
 
-    // About eight seconds of copying.
-    _ = try await client.run(SetBandwidth(byteRate: 200_000))
+    // Half a minute of copying: where processors are busy, it takes long until one looks at it again.
+    _ = try await client.run(SetBandwidth(byteRate: 60_000))
     _ = try await client.run(
       Drain(worker: try #require(WorkerName("source")), isDryRun: false))
     let status = try await cluster.wait(for: "a part of the copy", client) {
-      ($0.moves.first?.doneByteCount ?? 0) > 600_000
+      ($0.moves.first?.doneByteCount ?? 0) > 400_000
     }
     let done = try #require(status.moves.first?.doneByteCount)
     try cluster.killAtOnce(victim)
@@ -58,7 +58,7 @@ import ThumbprintWire
       #expect(try cluster.log("target", "copied").count == 1)
     } else {
       // Made safe every half second, and in whole items: what is lost is less than this.
-      #expect(kept >= done - 400_000, "\(kept) of \(done) bytes were kept")
+      #expect(kept >= done - 200_000, "\(kept) of \(done) bytes were kept")
       #expect(received < 2_200_000 - kept, "\(received) bytes came again")
     }
     try await twins.compare(10, "after the move")
