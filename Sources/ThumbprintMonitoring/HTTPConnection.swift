@@ -179,91 +179,59 @@ struct HTTPProblem {
   var body: ByteBuffer
 }
 
-/// The connections of a server. When there is room for no other, the one that has asked for nothing
-/// for the longest time makes room: who opens many and says nothing keeps nobody out.
-///
-/// One that was just opened is left time to ask, so that many that are opened at once do not end
-/// each other before any of them was heard; and one that is told to leave, time to hear why.
+/// The connections of a server, which make room for others as ``ConnectionRoom`` says.
 final class ConnectionTable: Sendable {
-  private let countMax: Int
-  private let newcomerTimeout: TimeAmount
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
   private struct State {
-    var count = 0
-    var idle: [ObjectIdentifier: Idle] = [:]
-    /// Whether room is going to be made when the newcomers have had their time.
+    var room: ConnectionRoom<ObjectIdentifier>
+    var channels: [ObjectIdentifier: any Channel] = [:]
+    /// Whether room is going to be made when somebody's time is over.
     var isAlarmSet = false
   }
 
-  private struct Idle {
-    var since: NIODeadline
-    /// When it may be closed to make room.
-    var mayEnd: NIODeadline
-    var channel: any Channel
-  }
-
   init(countMax: Int, newcomerTimeout: TimeAmount) {
-    self.countMax = countMax
-    self.newcomerTimeout = newcomerTimeout
+    state = Mutex(State(room: ConnectionRoom(countMax: countMax, patience: newcomerTimeout)))
   }
 
   /// It counts until it is closed.
   func opened(_ channel: any Channel) {
-    let now = NIODeadline.now()
-    state.withLock { state in
-      state.count += 1
-      state.idle[ObjectIdentifier(channel)] = Idle(
-        since: now, mayEnd: now + newcomerTimeout, channel: channel)
+    let id = ObjectIdentifier(channel)
+    state.withLock {
+      $0.channels[id] = channel
+      $0.room.opened(id, at: .now())
     }
     channel.closeFuture.whenComplete { [self] _ in
-      state.withLock { state in
-        state.count -= 1
-        state.idle[ObjectIdentifier(channel)] = nil
+      state.withLock {
+        $0.channels[id] = nil
+        $0.room.closed(id)
       }
     }
     makeRoom(on: channel.eventLoop)
   }
 
   func isBusy(_ channel: any Channel) {
-    state.withLock { $0.idle[ObjectIdentifier(channel)] = nil }
+    state.withLock { $0.room.isBusy(ObjectIdentifier(channel)) }
   }
 
   /// All that it asked is answered.
   func isIdle(_ channel: any Channel) {
-    isIdle(channel, mayEndIn: .zero)
+    state.withLock { $0.room.isIdle(ObjectIdentifier(channel), at: .now()) }
+    makeRoom(on: channel.eventLoop)
   }
 
-  /// Its last answer is written; closed at once, it might take that with it.
+  /// Its last answer is written.
   func isLeaving(_ channel: any Channel) {
-    isIdle(channel, mayEndIn: newcomerTimeout)
-  }
-
-  private func isIdle(_ channel: any Channel, mayEndIn time: TimeAmount) {
-    guard channel.isActive else { return }
-    let now = NIODeadline.now()
-    state.withLock {
-      $0.idle[ObjectIdentifier(channel)] = Idle(since: now, mayEnd: now + time, channel: channel)
-    }
+    state.withLock { $0.room.isLeaving(ObjectIdentifier(channel), at: .now()) }
     makeRoom(on: channel.eventLoop)
   }
 
   private func makeRoom(on eventLoop: any EventLoop) {
-    let now = NIODeadline.now()
     let (ending, alarm) = state.withLock { state -> ([any Channel], NIODeadline?) in
-      // The system hands over several connections at once: there may be more than the most.
-      let missing = state.count - (countMax - 1)
-      guard missing > 0 else { return ([], nil) }
-      let ending = state.idle.filter { $0.value.mayEnd <= now }
-        .sorted { $0.value.since < $1.value.since }.prefix(missing)
-      for (id, _) in ending { state.idle[id] = nil }
-      // Those that are busy come back here when they are answered.
-      var alarm: NIODeadline?
-      if ending.count < missing, !state.isAlarmSet {
-        alarm = state.idle.values.map(\.mayEnd).min()
-        state.isAlarmSet = alarm != nil
-      }
-      return (ending.map(\.value.channel), alarm)
+      let (ids, again) = state.room.makeRoom(at: .now())
+      let alarm = state.isAlarmSet ? nil : again
+      if alarm != nil { state.isAlarmSet = true }
+      return (ids.compactMap { state.channels[$0] }, alarm)
     }
     for channel in ending { channel.close(promise: nil) }
     guard let alarm else { return }
